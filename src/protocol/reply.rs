@@ -1,0 +1,312 @@
+//! Replies: a three-digit code and one or more lines of text (RFC 959 §4.2).
+
+use super::{Line, Lines};
+use std::fmt;
+use std::io::{self, BufRead, Write};
+
+/// The longest reply line that the client takes, in bytes.
+pub const MAX_REPLY_LINE: usize = 64 * 1024;
+/// The most lines of one reply that the client takes: enough for a `STAT` of a large folder.
+pub const MAX_REPLY_LINES: usize = 100_000;
+
+/// A reply code. One that nobody knows is kept as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReplyCode(pub u16);
+
+/// What the first digit of a reply code says (RFC 959 §4.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// 1yz: begun, another reply follows.
+    Preliminary,
+    /// 2yz: done.
+    Completion,
+    /// 3yz: good so far, another command is needed.
+    Intermediate,
+    /// 4yz: failed, and may work later.
+    TransientNegative,
+    /// 5yz: failed, and will fail again.
+    PermanentNegative,
+    /// Anything else.
+    Other,
+}
+
+#[allow(missing_docs)]
+impl ReplyCode {
+    pub const RESTART_MARKER: Self = Self(110);
+    pub const READY_SOON: Self = Self(120);
+    pub const ALREADY_OPEN: Self = Self(125);
+    pub const ABOUT_TO_OPEN: Self = Self(150);
+    pub const OK: Self = Self(200);
+    pub const SUPERFLUOUS: Self = Self(202);
+    pub const SYSTEM_STATUS: Self = Self(211);
+    pub const DIRECTORY_STATUS: Self = Self(212);
+    pub const FILE_STATUS: Self = Self(213);
+    pub const HELP: Self = Self(214);
+    pub const SYSTEM_TYPE: Self = Self(215);
+    pub const READY: Self = Self(220);
+    pub const CLOSING: Self = Self(221);
+    pub const DATA_OPEN: Self = Self(225);
+    pub const TRANSFER_DONE: Self = Self(226);
+    pub const PASSIVE: Self = Self(227);
+    pub const EXTENDED_PASSIVE: Self = Self(229);
+    pub const LOGGED_IN: Self = Self(230);
+    pub const FILE_ACTION_DONE: Self = Self(250);
+    pub const PATH: Self = Self(257);
+    pub const NEED_PASSWORD: Self = Self(331);
+    pub const NEED_ACCOUNT: Self = Self(332);
+    pub const NEED_MORE: Self = Self(350);
+    pub const NOT_AVAILABLE: Self = Self(421);
+    pub const CANNOT_OPEN_DATA: Self = Self(425);
+    pub const TRANSFER_ABORTED: Self = Self(426);
+    pub const FILE_BUSY: Self = Self(450);
+    pub const LOCAL_ERROR: Self = Self(451);
+    pub const NO_SPACE: Self = Self(452);
+    pub const UNKNOWN_COMMAND: Self = Self(500);
+    pub const BAD_ARGUMENT: Self = Self(501);
+    pub const NOT_IMPLEMENTED: Self = Self(502);
+    pub const BAD_SEQUENCE: Self = Self(503);
+    pub const NOT_FOR_PARAMETER: Self = Self(504);
+    pub const UNSUPPORTED_NETWORK: Self = Self(522);
+    pub const NOT_LOGGED_IN: Self = Self(530);
+    pub const UNAVAILABLE: Self = Self(550);
+    pub const OVER_LIMIT: Self = Self(552);
+    pub const NAME_NOT_ALLOWED: Self = Self(553);
+}
+
+impl ReplyCode {
+    /// The class of the reply, from the first digit.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self.0 / 100 {
+            1 => Class::Preliminary,
+            2 => Class::Completion,
+            3 => Class::Intermediate,
+            4 => Class::TransientNegative,
+            5 => Class::PermanentNegative,
+            _ => Class::Other,
+        }
+    }
+}
+
+impl fmt::Display for ReplyCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03}", self.0)
+    }
+}
+
+/// One reply.
+///
+/// The lines are without their codes, and the lines between the first and the last without the one space that
+/// stands before them on the wire (as RFC 2389 §3.2 and RFC 3659 §7.2 have it for `FEAT` and `MLST`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    code: ReplyCode,
+    lines: Vec<String>,
+}
+
+/// Why no reply could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplyError {
+    /// The connection ended before the reply did.
+    #[error("the connection was closed before the reply")]
+    Closed,
+    /// What came is not a reply (RFC 959 §4.2). Holds the line.
+    #[error("not an FTP reply: {0:?}")]
+    Malformed(String),
+    /// A line or the whole reply passed [`MAX_REPLY_LINE`] or [`MAX_REPLY_LINES`].
+    #[error("the reply is longer than an FTP reply may be")]
+    TooLong,
+    /// The connection failed, or its deadline passed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Reply {
+    /// A reply of one line. Line ends and other control characters in `text` become spaces.
+    pub fn new(code: ReplyCode, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            lines: vec![one_line(text.into())],
+        }
+    }
+
+    /// A reply of several lines: the first, the indented ones between, the last.
+    pub fn multi(
+        code: ReplyCode,
+        first: impl Into<String>,
+        middle: impl IntoIterator<Item = String>,
+        last: impl Into<String>,
+    ) -> Self {
+        let mut lines = vec![one_line(first.into())];
+        lines.extend(middle.into_iter().map(one_line));
+        lines.push(one_line(last.into()));
+        Self { code, lines }
+    }
+
+    /// The code.
+    #[must_use]
+    pub const fn code(&self) -> ReplyCode {
+        self.code
+    }
+
+    /// The class of the code.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.code.class()
+    }
+
+    /// All lines; never empty.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// The first line, which holds the whole text of most replies.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.lines[0]
+    }
+
+    /// Writes the reply in a single `write`.
+    ///
+    /// # Errors
+    /// Whatever `output` says.
+    pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
+        output.write_all(self.to_string().as_bytes())
+    }
+
+    /// Reads one reply, of one line or of several (RFC 959 §4.2). Bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// See [`ReplyError`]. After any of them the connection is of no more use.
+    pub fn read(lines: &mut Lines, input: &mut impl BufRead) -> Result<Self, ReplyError> {
+        let first = read_text(lines, input)?;
+        let Some((code, more, text)) = split_code(&first) else {
+            return Err(ReplyError::Malformed(first));
+        };
+        let mut reply = Self {
+            code,
+            lines: vec![text.to_owned()],
+        };
+        let mut more = more;
+        while more {
+            if reply.lines.len() >= MAX_REPLY_LINES {
+                return Err(ReplyError::TooLong);
+            }
+            let line = read_text(lines, input)?;
+            let text = match split_code(&line) {
+                Some((again, follows, text)) if again == code => {
+                    more = follows;
+                    text
+                }
+                _ => line.strip_prefix(' ').unwrap_or(&line),
+            };
+            reply.lines.push(text.to_owned());
+        }
+        Ok(reply)
+    }
+}
+
+/// Formats as on the wire, `CRLF` included.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.lines.len() - 1;
+        for (index, line) in self.lines.iter().enumerate() {
+            match index {
+                _ if index == last => write!(f, "{} {line}\r\n", self.code)?,
+                0 => write!(f, "{}-{line}\r\n", self.code)?,
+                _ => write!(f, " {line}\r\n")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one_line(mut text: String) -> String {
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, " ");
+    }
+    text
+}
+
+fn read_text(lines: &mut Lines, input: &mut impl BufRead) -> Result<String, ReplyError> {
+    match lines.read(input)? {
+        Some(Line::Text(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Some(Line::TooLong) => Err(ReplyError::TooLong),
+        None => Err(ReplyError::Closed),
+    }
+}
+
+/// The code of a line, whether more lines follow, and the text.
+fn split_code(line: &str) -> Option<(ReplyCode, bool, &str)> {
+    let digits = line
+        .get(..3)
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let code = ReplyCode(digits.parse().ok()?);
+    match line.as_bytes().get(3) {
+        None => Some((code, false, "")),
+        Some(b' ') => Some((code, false, &line[4..])),
+        Some(b'-') => Some((code, true, &line[4..])),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(bytes: &[u8]) -> Result<Reply, ReplyError> {
+        Reply::read(&mut Lines::new(MAX_REPLY_LINE), &mut &bytes[..])
+    }
+
+    #[test]
+    fn reads_what_servers_write() {
+        let reply =
+            read(b"220-Welcome\r\n220-to FTP\r\n  indented\r\n120 not the end\r\n220 Ready\r\n")
+                .unwrap();
+        assert_eq!(reply.code(), ReplyCode::READY);
+        assert_eq!(
+            reply.lines(),
+            ["Welcome", "to FTP", " indented", "120 not the end", "Ready"]
+        );
+        assert_eq!(read(b"200\r\n").unwrap(), Reply::new(ReplyCode::OK, ""));
+        assert_eq!(read(b"999 odd\n").unwrap().class(), Class::Other);
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_reply() {
+        assert!(matches!(
+            read(b"HTTP/1.1 200 OK\r\n"),
+            Err(ReplyError::Malformed(_))
+        ));
+        assert!(matches!(read(b"2000\r\n"), Err(ReplyError::Malformed(_))));
+        assert!(matches!(read(b"220-begun\r\n"), Err(ReplyError::Closed)));
+        assert!(matches!(
+            read(&vec![b'2'; MAX_REPLY_LINE + 10]),
+            Err(ReplyError::Closed)
+        ));
+        let endless = [&b"220-x\r\n"[..], &b"y\r\n".repeat(MAX_REPLY_LINES)].concat();
+        assert!(matches!(read(&endless), Err(ReplyError::TooLong)));
+    }
+
+    #[test]
+    fn text_cannot_start_a_second_reply() {
+        assert_eq!(
+            Reply::new(ReplyCode::OK, "a\r\n226 b").to_string(),
+            "200 a  226 b\r\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(code in 100_u16..600, lines in proptest::collection::vec("[^\\p{Cc}]{0,30}", 1..6)) {
+            let reply = match lines.as_slice() {
+                [line] => Reply::new(ReplyCode(code), line),
+                [first, middle @ .., last] => Reply::multi(ReplyCode(code), first, middle.to_vec(), last),
+                [] => unreachable!(),
+            };
+            prop_assert_eq!(read(reply.to_string().as_bytes()).unwrap(), reply);
+        }
+    }
+}

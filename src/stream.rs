@@ -1,0 +1,105 @@
+//! The byte stream under a connection, and its time limits.
+
+use anyhow::{Context, Result, bail};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A connection's bytes.
+///
+/// The socket is shared, so that whoever keeps a list of the connections can shut one down without a descriptor of
+/// its own.
+#[derive(Debug)]
+pub enum Stream {
+    /// In clear.
+    Plain(Arc<TcpStream>),
+}
+
+impl Stream {
+    /// Connects to the first address of `host` that answers, each within what is left of `limit`.
+    ///
+    /// # Errors
+    /// The name cannot be resolved, or no address answered; the text says which and why.
+    pub fn connect(host: &str, port: u16, limit: Duration) -> Result<Self> {
+        let deadline = Instant::now() + limit;
+        let addresses: Vec<SocketAddr> = (host, port)
+            .to_socket_addrs()
+            .with_context(|| format!("cannot resolve the host name {host:?}"))?
+            .collect();
+        let Some((last, others)) = addresses.split_last() else {
+            bail!("the host name {host:?} has no address");
+        };
+        let within = |address: &SocketAddr| {
+            let left = deadline
+                .saturating_duration_since(Instant::now())
+                .max(Duration::from_millis(1));
+            TcpStream::connect_timeout(address, left)
+        };
+        let socket = others
+            .iter()
+            .find_map(|address| within(address).ok())
+            .map_or_else(|| within(last), Ok)
+            .with_context(|| format!("cannot connect to {host} port {port}"))?;
+        Ok(Self::from(socket))
+    }
+
+    /// The socket below.
+    #[must_use]
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+        }
+    }
+
+    /// How long one read and one write may block.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn set_timeouts(&self, read: Duration, write: Duration) -> io::Result<()> {
+        self.socket().set_read_timeout(Some(read))?;
+        self.socket().set_write_timeout(Some(write))
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(socket: TcpStream) -> Self {
+        Self::Plain(Arc::new(socket))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => (&**socket).read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => (&**socket).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket().as_fd()
+    }
+}
+
+/// Whether a call failed only because its time limit passed. Unix says `WouldBlock` where others say `TimedOut`.
+#[must_use]
+pub fn timed_out(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
