@@ -4,4 +4,5 @@
 
 pub mod copy;
 pub mod protocol;
+pub mod server;
 pub mod stream;

@@ -1,6 +1,7 @@
 //! The byte stream under a connection, and its time limits.
 
 use anyhow::{Context, Result, bail};
+use rustix::net::RecvFlags;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -50,6 +51,16 @@ impl Stream {
     pub fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
+        }
+    }
+
+    /// Reads what has arrived, without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing has.
+    pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => Ok(rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?.0),
         }
     }
 

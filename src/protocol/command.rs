@@ -82,6 +82,9 @@ pub enum CommandError {
     /// `EPRT` or `EPSV` with an unknown network protocol: 522.
     #[error("network protocol not supported, use (1,2)")]
     UnsupportedNetwork,
+    /// The line is not UTF-8 (RFC 2640): 501.
+    #[error("the line is not UTF-8")]
+    NotUtf8,
     /// The line is longer than [`super::MAX_LINE`]: 500.
     #[error("command line too long")]
     TooLong,
@@ -94,9 +97,10 @@ impl CommandError {
         let code = match self {
             Self::Unknown | Self::TooLong => ReplyCode::UNKNOWN_COMMAND,
             Self::NotImplemented => ReplyCode::NOT_IMPLEMENTED,
-            Self::MissingArgument | Self::UnexpectedArgument | Self::BadArgument => {
-                ReplyCode::BAD_ARGUMENT
-            }
+            Self::MissingArgument
+            | Self::UnexpectedArgument
+            | Self::BadArgument
+            | Self::NotUtf8 => ReplyCode::BAD_ARGUMENT,
             Self::Unsupported => ReplyCode::NOT_FOR_PARAMETER,
             Self::UnsupportedNetwork => ReplyCode::UNSUPPORTED_NETWORK,
         };

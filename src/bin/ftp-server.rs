@@ -1,0 +1,176 @@
+//! `ftp-server`: serves one folder to many FTP clients at once.
+
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use log::LevelFilter;
+use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Serve one folder to many FTP clients at once.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// Address or host name to listen on
+    #[arg(long, env = "FTP_SERVER_HOST", default_value = "0.0.0.0")]
+    host: String,
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, env = "FTP_SERVER_PORT", default_value_t = 8080)]
+    port: u16,
+    /// Folder to serve, made if it is missing
+    #[arg(
+        long,
+        env = "FTP_SERVER_ROOT",
+        value_name = "DIR",
+        default_value = "server_files"
+    )]
+    root: PathBuf,
+    /// Ports for data connections, LOW-HIGH
+    #[arg(
+        long,
+        env = "FTP_SERVER_PASSIVE_PORTS",
+        value_name = "LOW-HIGH",
+        default_value = "61000-65535"
+    )]
+    passive_ports: PassivePorts,
+    /// IPv4 address under which clients reach this host, if it is behind NAT (as on EC2)
+    #[arg(long, env = "FTP_SERVER_PUBLIC_ADDRESS", value_name = "ADDR")]
+    public_address: Option<Ipv4Addr>,
+    /// What a client may do without a password; write: list, download, upload, make folders
+    #[arg(long, env = "FTP_SERVER_ANONYMOUS", default_value = "write")]
+    anonymous: Anonymous,
+    /// Clients at a time
+    #[arg(
+        long,
+        env = "FTP_SERVER_MAX_CLIENTS",
+        value_name = "N",
+        default_value_t = 2000
+    )]
+    max_clients: usize,
+    /// Clients at a time from one IP address
+    #[arg(
+        long,
+        env = "FTP_SERVER_MAX_CLIENTS_PER_ADDRESS",
+        value_name = "N",
+        default_value_t = 200
+    )]
+    max_clients_per_address: usize,
+    /// Seconds without a command after which a client is let go
+    #[arg(long, env = "FTP_SERVER_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    idle_timeout: Duration,
+    /// Seconds that a data connection may take to come, or stand still
+    #[arg(long, env = "FTP_SERVER_DATA_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    data_timeout: Duration,
+    /// Seconds that transfers may go on after SIGINT or SIGTERM
+    #[arg(long, env = "FTP_SERVER_DRAIN", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    drain: Duration,
+    /// Log more: each command, and with -vv each reply
+    #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log only warnings and errors
+    #[arg(short, long, env = "FTP_SERVER_QUIET", conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Anonymous {
+    Off,
+    Read,
+    Write,
+    Full,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
+        _ => Err("expected a number of seconds from 1 on".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    start_log(&args);
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ftp-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(args: &Args) {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => LevelFilter::Warn,
+        (false, 0) => LevelFilter::Info,
+        (false, 1) => LevelFilter::Debug,
+        (false, _) => LevelFilter::Trace,
+    };
+    env_logger::Builder::new()
+        .filter_level(level)
+        .format_target(false)
+        .format_timestamp_millis()
+        .init();
+}
+
+fn run(args: Args) -> Result<()> {
+    let config = config(args)?;
+    // Registered before the address is printed: whoever reads it may send a signal at once.
+    let (stop, signals) = UnixStream::pair().context("cannot make the pipe for signals")?;
+    for signal in [SIGINT, SIGTERM] {
+        let signals = signals
+            .try_clone()
+            .context("cannot make the pipe for signals")?;
+        signal_hook::low_level::pipe::register(signal, signals)
+            .context("cannot watch for signals")?;
+    }
+    if let Some(limit) = server::raise_descriptor_limit() {
+        log::debug!("up to {limit} descriptors");
+    }
+    let server = Server::bind(config)?;
+    let address = server
+        .local_address()
+        .context("cannot learn the address that was bound")?;
+    // Nobody may be reading it, which is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
+    server.run(&stop).context("the listener failed")
+}
+
+fn config(args: Args) -> Result<Config> {
+    std::fs::create_dir_all(&args.root)
+        .with_context(|| format!("cannot make the folder to serve, {}", args.root.display()))?;
+    Ok(Config {
+        address: resolve(&args.host, args.port)?,
+        root: args.root,
+        passive_ports: args.passive_ports,
+        public_address: args.public_address,
+        anonymous: match args.anonymous {
+            Anonymous::Off => None,
+            Anonymous::Read => Some(Access::Read),
+            Anonymous::Write => Some(Access::Write),
+            Anonymous::Full => Some(Access::Full),
+        },
+        limits: Limits {
+            clients: args.max_clients,
+            clients_per_address: args.max_clients_per_address,
+            idle: args.idle_timeout,
+            data: args.data_timeout,
+            drain: args.drain,
+        },
+    })
+}
+
+fn resolve(host: &str, port: u16) -> Result<SocketAddr> {
+    (host, port)
+        .to_socket_addrs()
+        .with_context(|| format!("cannot resolve --host {host:?}"))?
+        .next()
+        .with_context(|| format!("--host {host:?} has no address"))
+}

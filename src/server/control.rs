@@ -1,0 +1,142 @@
+//! The control connection: command lines in, replies out, and what arrives while a transfer runs.
+
+use crate::protocol::reply::Reply;
+use crate::protocol::{Line, Lines, MAX_LINE};
+use crate::stream::Stream;
+use std::collections::VecDeque;
+use std::io::{self, BufReader, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// How much is read from the socket at once. Small, since every idle session holds one such buffer.
+const READ_BUFFER: usize = 1024;
+/// How many lines a client may send ahead during a transfer. What it sends beyond waits in the socket.
+const MAX_AHEAD: usize = 64;
+
+/// A client's control connection.
+#[derive(Debug)]
+pub(super) struct Control {
+    input: BufReader<Input>,
+    lines: Lines,
+    /// Lines that came during a transfer, in order.
+    ahead: VecDeque<Line>,
+    closed: bool,
+}
+
+/// What a look at the control connection during a transfer has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Nothing that concerns the transfer.
+    Nothing,
+    /// `ABOR`, which stays in the queue to be answered in its turn.
+    Abort,
+    /// The end of the connection.
+    Closed,
+}
+
+impl Control {
+    /// Takes over a connection. `idle` is how long it may take the client to send a command.
+    pub(super) fn new(stream: Stream, idle: Duration) -> io::Result<Self> {
+        stream.set_timeouts(idle, idle)?;
+        stream.socket().set_nodelay(true)?;
+        // ABOR may come as urgent data (RFC 959 §4.1.3): it then stands in the stream like any other byte.
+        socket2::SockRef::from(stream.socket()).set_out_of_band_inline(true)?;
+        let input = Input {
+            stream,
+            idle,
+            wait: Wait::No,
+        };
+        Ok(Self {
+            input: BufReader::with_capacity(READ_BUFFER, input),
+            lines: Lines::new(MAX_LINE),
+            ahead: VecDeque::new(),
+            closed: false,
+        })
+    }
+
+    /// The next line, or `None` when the client has closed the connection.
+    ///
+    /// # Errors
+    /// A time-out (see [`crate::stream::timed_out`]) when the client took too long, or the connection failed.
+    pub(super) fn line(&mut self) -> io::Result<Option<Line>> {
+        if let Some(line) = self.ahead.pop_front() {
+            return Ok(Some(line));
+        }
+        if self.closed {
+            return Ok(None);
+        }
+        let input = self.input.get_mut();
+        input.wait = Wait::Until(Instant::now() + input.idle);
+        self.lines.read(&mut self.input)
+    }
+
+    /// Sends a reply in one write.
+    ///
+    /// # Errors
+    /// The connection is gone, or the client has not read its replies for too long.
+    pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
+        log::trace!("{reply:?}");
+        reply.write_to(&mut self.input.get_mut().stream)
+    }
+
+    /// Whether there is room for more lines, so that a readable socket is worth a look.
+    pub(super) fn wants_input(&self) -> bool {
+        !self.closed && self.ahead.len() < MAX_AHEAD
+    }
+
+    /// Takes in what has arrived, without waiting.
+    pub(super) fn look(&mut self) -> Seen {
+        self.input.get_mut().wait = Wait::No;
+        while self.wants_input() {
+            match self.lines.read(&mut self.input) {
+                Ok(Some(line)) => {
+                    let abort = matches!(&line, Line::Text(text) if text.trim_ascii().eq_ignore_ascii_case(b"ABOR"));
+                    self.ahead.push_back(line);
+                    if abort {
+                        return Seen::Abort;
+                    }
+                }
+                Ok(None) => self.closed = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Seen::Nothing,
+                Err(_) => self.closed = true,
+            }
+        }
+        if self.closed {
+            Seen::Closed
+        } else {
+            Seen::Nothing
+        }
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.input.get_ref().stream.as_fd()
+    }
+}
+
+/// The stream with the rule of how long a read may wait.
+#[derive(Debug)]
+struct Input {
+    stream: Stream,
+    idle: Duration,
+    wait: Wait,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    No,
+    /// The socket's own time-out bounds each read, and this instant bounds them all: a client that sends a byte now
+    /// and then does not stay for ever.
+    Until(Instant),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.wait {
+            Wait::No => self.stream.read_now(buffer),
+            Wait::Until(deadline) if Instant::now() < deadline => self.stream.read(buffer),
+            Wait::Until(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}

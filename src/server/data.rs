@@ -1,0 +1,315 @@
+//! Data connections: a fresh listener for each transfer, and the one connection that it accepts.
+
+use super::Phase;
+use super::control::{Control, Seen};
+use cap_std::fs::File;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// Room for the client's own connection beside a few of strangers.
+const BACKLOG: i32 = 8;
+/// How many bytes may flow before the control connection is looked at, when the data never has to be waited for.
+const LOOK_EVERY: u64 = 16 * 1024 * 1024;
+/// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
+const SENDFILE_CHUNK: u64 = 4 * 1024 * 1024;
+
+/// The ports that data listeners are taken from, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassivePorts {
+    low: u16,
+    high: u16,
+}
+
+impl PassivePorts {
+    /// Listens on a free port of the range at `address`.
+    ///
+    /// The search begins at a random port, so that nobody can guess the next one (RFC 2577 §8), and goes round once.
+    /// Port 0 is never asked for: with thousands of ports in TIME_WAIT the kernel's own search takes milliseconds.
+    ///
+    /// # Errors
+    /// `AddrInUse` if every port of the range is taken, or what else the system says.
+    pub(super) fn listen(self, address: IpAddr) -> io::Result<DataListener> {
+        let count = u32::from(self.high - self.low) + 1;
+        let start = getrandom::u32()? % count;
+        for step in 0..count {
+            #[allow(clippy::cast_possible_truncation)] // below `count`, which is at most 65,536
+            let port = self.low + ((start + step) % count) as u16;
+            match listen_on(SocketAddr::new(address, port)) {
+                Ok(socket) => return Ok(DataListener { socket, port }),
+                // `bind` may pass and `listen` then find the port in use.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
+    }
+}
+
+impl FromStr for PassivePorts {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (low, high) = text
+            .split_once('-')
+            .ok_or("expected LOW-HIGH, such as 61000-65535")?;
+        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|&port| port != 0);
+        match (port(low), port(high)) {
+            (Some(low), Some(high)) if low <= high => Ok(Self { low, high }),
+            (Some(_), Some(_)) => Err("the first port is above the last one"),
+            _ => Err("ports are numbers from 1 to 65535"),
+        }
+    }
+}
+
+impl fmt::Display for PassivePorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
+    }
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // The port may be in TIME_WAIT from the transfer before.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A port that waits for one data connection. It is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct DataListener {
+    socket: TcpListener,
+    port: u16,
+}
+
+/// Why a transfer ended before its time, for reasons other than its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The client sent `ABOR`.
+    Aborted,
+    /// The control connection is gone.
+    Gone,
+    /// Nothing moved for as long as `--data-timeout`.
+    Stalled,
+    /// The server is shutting down and will wait no longer.
+    Shutdown,
+}
+
+/// Waits for a data socket and watches the control connection meanwhile.
+struct Watch<'s> {
+    control: &'s mut Control,
+    phase: &'s Phase,
+}
+
+impl Watch<'_> {
+    /// Waits until `socket` is ready for `events`.
+    fn wait(&mut self, socket: impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Cut> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Cut::Stalled);
+            }
+            if self.poll(&socket, events, left)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for at most `limit`; says whether `socket` is ready.
+    fn poll(&mut self, socket: impl AsFd, events: PollFlags, limit: Duration) -> Result<bool, Cut> {
+        // With no interest in input the poll still tells of a connection that is gone in both directions.
+        let interest = if self.control.wants_input() {
+            PollFlags::IN
+        } else {
+            PollFlags::empty()
+        };
+        let mut watched = [
+            PollFd::new(&socket, events),
+            PollFd::new(&*self.control, interest),
+        ];
+        let limit = Timespec::try_from(limit).unwrap_or(Timespec {
+            tv_sec: i64::MAX,
+            tv_nsec: 0,
+        });
+        match rustix::event::poll(&mut watched, Some(&limit)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(false),
+            Err(_) => return Err(Cut::Gone),
+        }
+        let (ready, control) = (!watched[0].revents().is_empty(), watched[1].revents());
+        if self.phase.is_cutting() {
+            return Err(Cut::Shutdown);
+        }
+        if control.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return Err(Cut::Gone);
+        }
+        if control.contains(PollFlags::IN) {
+            match self.control.look() {
+                Seen::Abort => return Err(Cut::Aborted),
+                // A server that drains has closed the reading side itself, to wake the idle sessions.
+                Seen::Closed if !self.phase.is_draining() => return Err(Cut::Gone),
+                Seen::Closed | Seen::Nothing => {}
+            }
+        }
+        Ok(ready)
+    }
+}
+
+impl DataListener {
+    /// The port.
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits for `peer` to connect and frees the port. Connections of anybody else are closed, and the wait goes on
+    /// (RFC 2577 §4).
+    pub(super) fn accept<'s>(
+        self,
+        peer: IpAddr,
+        control: &'s mut Control,
+        phase: &'s Phase,
+        timeout: Duration,
+    ) -> Result<DataChannel<'s>, Cut> {
+        let mut watch = Watch { control, phase };
+        let deadline = Instant::now() + timeout;
+        loop {
+            match self.socket.accept() {
+                Ok((socket, from)) if from.ip().to_canonical() == peer => {
+                    socket.set_nonblocking(true).map_err(|_| Cut::Gone)?;
+                    return Ok(DataChannel {
+                        socket,
+                        watch,
+                        timeout,
+                        moved: 0,
+                        unwatched: 0,
+                        cut: None,
+                    });
+                }
+                Ok((_, from)) => log::warn!("{from} connected to the data port of {peer}, closed"),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    watch.wait(&self.socket, PollFlags::IN, deadline)?;
+                }
+                // The peer was gone before it was accepted: it may come again.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    log::warn!("cannot accept a data connection of {peer}: {error}");
+                    return Err(Cut::Stalled);
+                }
+            }
+        }
+    }
+}
+
+/// The connection that one transfer's bytes go over.
+///
+/// Reads and writes wait at most the data time-out, and the control connection is watched meanwhile: when a call fails
+/// because of what was seen there, [`DataChannel::cut`] says why.
+pub(super) struct DataChannel<'s> {
+    socket: TcpStream,
+    watch: Watch<'s>,
+    timeout: Duration,
+    moved: u64,
+    unwatched: u64,
+    cut: Option<Cut>,
+}
+
+impl DataChannel<'_> {
+    /// How many bytes have gone over the connection.
+    pub(super) const fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Why the channel refuses to go on, if it does.
+    pub(super) const fn cut(&self) -> Option<Cut> {
+        self.cut
+    }
+
+    /// Sends `size` bytes of a file without a copy through this process.
+    ///
+    /// # Errors
+    /// The data connection failed or was cut, or the file could not be read.
+    pub(super) fn send_file(&mut self, file: &File, size: u64) -> io::Result<()> {
+        let mut left = size;
+        while left > 0 {
+            let chunk = usize::try_from(left.min(SENDFILE_CHUNK)).unwrap_or(usize::MAX);
+            let sent = self.attempt(PollFlags::OUT, |socket| {
+                Ok(rustix::fs::sendfile(socket, file, None, chunk)?)
+            })?;
+            if sent == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            left -= sent as u64;
+        }
+        Ok(())
+    }
+
+    /// Tries a call and waits only when the socket is not ready, so that a small file needs no `poll` at all.
+    fn attempt(
+        &mut self,
+        events: PollFlags,
+        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if self.unwatched >= LOOK_EVERY {
+            self.unwatched = 0;
+            let seen = self
+                .watch
+                .poll(&self.socket, events, Duration::ZERO)
+                .map(drop);
+            self.note(seen)?;
+        }
+        loop {
+            match call(&self.socket) {
+                Ok(count) => {
+                    self.moved += count as u64;
+                    self.unwatched += count as u64;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.unwatched = 0;
+                    let waited =
+                        self.watch
+                            .wait(&self.socket, events, Instant::now() + self.timeout);
+                    self.note(waited)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn note(&mut self, seen: Result<(), Cut>) -> io::Result<()> {
+        seen.map_err(|cut| {
+            self.cut = Some(cut);
+            io::ErrorKind::ConnectionAborted.into()
+        })
+    }
+}
+
+impl Read for DataChannel<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.attempt(PollFlags::IN, |mut socket| socket.read(buffer))
+    }
+}
+
+impl Write for DataChannel<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.attempt(PollFlags::OUT, |mut socket| socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,359 @@
+//! The server: a thread for each client, a fresh listener for each transfer.
+
+mod control;
+mod data;
+mod failure;
+mod files;
+mod login;
+mod root;
+mod session;
+mod transfer;
+mod users;
+
+pub use data::PassivePorts;
+pub use users::Access;
+
+use crate::protocol::reply::{Reply, ReplyCode};
+use anyhow::{Context, Result};
+use root::Root;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a server is to do.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen for control connections. Port 0 lets the system pick one.
+    pub address: SocketAddr,
+    /// The folder to serve. It must exist.
+    pub root: PathBuf,
+    /// Where data listeners take their ports from.
+    pub passive_ports: PassivePorts,
+    /// What 227 tells clients, when they reach this host under another address than its own.
+    pub public_address: Option<Ipv4Addr>,
+    /// What a login without a password may do; `None` lets nobody in.
+    pub anonymous: Option<Access>,
+    /// How much of everything there may be.
+    pub limits: Limits,
+}
+
+/// Bounds of what clients may take up, and deadlines of everything that waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub clients: usize,
+    /// Sessions at a time from one IP address.
+    pub clients_per_address: usize,
+    /// How long a session may send no command.
+    pub idle: Duration,
+    /// How long a data connection may take to come, and how long it may move nothing.
+    pub data: Duration,
+    /// How long transfers may go on after the server was told to stop.
+    pub drain: Duration,
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of a server have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    config: Config,
+    root: Root,
+    phase: Phase,
+    sessions: Mutex<Sessions>,
+}
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
+const STACK: usize = 256 * 1024;
+/// How long the accept loop rests when the system has no descriptor or memory for another connection.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+/// How often a server that drains looks whether it is empty.
+const DRAIN_TICK: Duration = Duration::from_millis(20);
+/// How long sessions get to end after their transfers have been cut.
+const CUT_GRACE: Duration = Duration::from_secs(5);
+
+impl Server {
+    /// Opens the folder and listens.
+    ///
+    /// # Errors
+    /// The folder cannot be opened, or the address cannot be listened on; the text says why and what to do.
+    pub fn bind(config: Config) -> Result<Self> {
+        let root = Root::open(&config.root).with_context(|| {
+            format!("cannot open the folder to serve, {}", config.root.display())
+        })?;
+        let listener = listen(config.address).with_context(|| {
+            let advice = match config.address.port() {
+                0 => "",
+                1..1024 => " (ports below 1024 need root or the capability CAP_NET_BIND_SERVICE)",
+                _ => " (is another server running there? --port picks another port)",
+            };
+            format!("cannot listen on {}{advice}", config.address)
+        })?;
+        let shared = Shared {
+            config,
+            root,
+            phase: Phase::default(),
+            sessions: Mutex::default(),
+        };
+        Ok(Self {
+            listener,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them.
+    ///
+    /// # Errors
+    /// The listener failed for good.
+    pub fn run(self, mut stop: &UnixStream) -> io::Result<()> {
+        let Self { listener, shared } = self;
+        loop {
+            let mut watched = [
+                PollFd::new(&listener, PollFlags::IN),
+                PollFd::new(stop, PollFlags::IN),
+            ];
+            match rustix::event::poll(&mut watched, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if !watched[1].revents().is_empty() {
+                let _ = stop.read(&mut [0])?;
+                break;
+            }
+            match listener.accept() {
+                Ok((socket, peer)) => Shared::admit(&shared, socket, peer),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock
+                    | io::ErrorKind::Interrupted
+                    | io::ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        log::error!("cannot accept a connection: {error}");
+                        thread::sleep(EXHAUSTED_PAUSE);
+                    }
+                },
+            }
+        }
+        drop(listener);
+        shared.drain(stop);
+        Ok(())
+    }
+}
+
+/// Raises the limit of open descriptors as far as the system lets, since each session needs one. Returns the limit.
+#[must_use]
+pub fn raise_descriptor_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it fails the limit is as it was, and accepting says so when it is reached.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
+    getrlimit(Resource::Nofile).current
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // `--host ::` means every address of either kind.
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+impl Shared {
+    /// Gives a client its thread, or a 421.
+    fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let socket = Arc::new(socket);
+        let refusal = match Guard::new(shared, peer, &socket) {
+            Ok(guard) => {
+                let socket = Arc::clone(&socket);
+                let started = thread::Builder::new().stack_size(STACK).spawn(move || {
+                    session::run(&guard.shared, socket, peer);
+                });
+                match started {
+                    Ok(_) => return,
+                    Err(error) => {
+                        log::error!("cannot start a thread: {error}");
+                        "The server has no room for another session".to_owned()
+                    }
+                }
+            }
+            Err(refusal) => refusal,
+        };
+        log::warn!("{peer} refused: {refusal}");
+        let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
+        // One small write to a new connection does not block, and if it fails nobody is there to be told.
+        let _ = (&*socket).write_all(reply.to_string().as_bytes());
+    }
+
+    /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
+    fn drain(&self, stop: &UnixStream) {
+        log::info!(
+            "shutting down, {} sessions open",
+            self.sessions().sockets.len()
+        );
+        self.phase.set(Phase::DRAINING);
+        self.shut_sockets(Shutdown::Read);
+        if self.empty_within(self.config.limits.drain, Some(stop)) {
+            return;
+        }
+        log::warn!(
+            "cutting the transfers of {} sessions",
+            self.sessions().sockets.len()
+        );
+        self.phase.set(Phase::CUTTING);
+        self.shut_sockets(Shutdown::Both);
+        self.empty_within(CUT_GRACE, None);
+    }
+
+    fn shut_sockets(&self, how: Shutdown) {
+        for socket in self.sessions().sockets.values() {
+            // It fails if the client has gone, which is just as well.
+            let _ = socket.shutdown(how);
+        }
+    }
+
+    /// Whether the last session ended within `limit`, and before a byte arrived at `hurry`.
+    fn empty_within(&self, limit: Duration, hurry: Option<&UnixStream>) -> bool {
+        let deadline = Instant::now() + limit;
+        while !self.sessions().sockets.is_empty() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            let Some(hurry) = hurry else {
+                thread::sleep(DRAIN_TICK);
+                continue;
+            };
+            let tick = Timespec::try_from(DRAIN_TICK).ok();
+            if rustix::event::poll(&mut [PollFd::new(hurry, PollFlags::IN)], tick.as_ref()) == Ok(1)
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        // The table is whole after every statement that touches it, so a panic elsewhere does not spoil it.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far the server is from its end.
+#[derive(Debug, Default)]
+pub(crate) struct Phase(AtomicU8);
+
+impl Phase {
+    const DRAINING: u8 = 1;
+    const CUTTING: u8 = 2;
+
+    fn set(&self, phase: u8) {
+        self.0.store(phase, Ordering::SeqCst);
+    }
+
+    /// Whether no command is to be begun any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.load(Ordering::SeqCst) >= Self::DRAINING
+    }
+
+    /// Whether transfers are to end at once.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.0.load(Ordering::SeqCst) >= Self::CUTTING
+    }
+}
+
+/// The sessions that are open.
+#[derive(Debug, Default)]
+struct Sessions {
+    last: u64,
+    sockets: HashMap<u64, Arc<TcpStream>>,
+    addresses: HashMap<IpAddr, usize>,
+}
+
+/// A session's place among those of the server, given back on drop.
+struct Guard {
+    shared: Arc<Shared>,
+    number: u64,
+    address: IpAddr,
+}
+
+impl Guard {
+    /// Takes a place, or says why there is none.
+    fn new(
+        shared: &Arc<Shared>,
+        peer: SocketAddr,
+        socket: &Arc<TcpStream>,
+    ) -> Result<Self, String> {
+        let limits = shared.config.limits;
+        let mut sessions = shared.sessions();
+        if sessions.sockets.len() >= limits.clients {
+            return Err(format!("The server is full ({} clients)", limits.clients));
+        }
+        let of_address = sessions.addresses.entry(peer.ip()).or_default();
+        if *of_address >= limits.clients_per_address {
+            return Err(format!(
+                "Too many connections from {} ({})",
+                peer.ip(),
+                limits.clients_per_address
+            ));
+        }
+        *of_address += 1;
+        sessions.last += 1;
+        let number = sessions.last;
+        sessions.sockets.insert(number, Arc::clone(socket));
+        Ok(Self {
+            shared: Arc::clone(shared),
+            number,
+            address: peer.ip(),
+        })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut sessions = self.shared.sessions();
+        sessions.sockets.remove(&self.number);
+        if let Some(count) = sessions.addresses.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                sessions.addresses.remove(&self.address);
+            }
+        }
+    }
+}
