@@ -90,7 +90,7 @@ impl Control {
         while self.wants_input() {
             match self.lines.read(&mut self.input) {
                 Ok(Some(line)) => {
-                    let abort = matches!(&line, Line::Text(text) if text.trim_ascii().eq_ignore_ascii_case(b"ABOR"));
+                    let abort = is(&line, b"ABOR");
                     self.ahead.push_back(line);
                     if abort {
                         return Seen::Abort;
@@ -101,7 +101,9 @@ impl Control {
                 Err(_) => self.closed = true,
             }
         }
-        if self.closed {
+        // After QUIT the end of the connection is what was to be expected, and the transfer is to finish.
+        let quit = self.ahead.iter().any(|line| is(line, b"QUIT"));
+        if self.closed && !quit {
             Seen::Closed
         } else {
             Seen::Nothing
@@ -113,6 +115,10 @@ impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.input.get_ref().stream.as_fd()
     }
+}
+
+fn is(line: &Line, verb: &[u8]) -> bool {
+    matches!(line, Line::Text(text) if text.trim_ascii().eq_ignore_ascii_case(verb))
 }
 
 /// The stream with the rule of how long a read may wait.

@@ -256,6 +256,21 @@ impl DataChannel<'_> {
         Ok(())
     }
 
+    /// Looks at the control connection without waiting.
+    ///
+    /// A client that dies closes both its connections, and the end of an upload then looks like that of a whole one,
+    /// but for the control connection.
+    ///
+    /// # Errors
+    /// The transfer was cut, see [`DataChannel::cut`].
+    pub(super) fn look(&mut self) -> io::Result<()> {
+        self.unwatched = 0;
+        let seen = self
+            .watch
+            .poll(&self.socket, PollFlags::empty(), Duration::ZERO);
+        self.note(seen.map(drop))
+    }
+
     /// Tries a call and waits only when the socket is not ready, so that a small file needs no `poll` at all.
     fn attempt(
         &mut self,
@@ -263,12 +278,7 @@ impl DataChannel<'_> {
         mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if self.unwatched >= LOOK_EVERY {
-            self.unwatched = 0;
-            let seen = self
-                .watch
-                .poll(&self.socket, events, Duration::ZERO)
-                .map(drop);
-            self.note(seen)?;
+            self.look()?;
         }
         loop {
             match call(&self.socket) {
@@ -279,9 +289,8 @@ impl DataChannel<'_> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.unwatched = 0;
-                    let waited =
-                        self.watch
-                            .wait(&self.socket, events, Instant::now() + self.timeout);
+                    let deadline = Instant::now() + self.timeout;
+                    let waited = self.watch.wait(&self.socket, events, deadline);
                     self.note(waited)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

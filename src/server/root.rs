@@ -233,13 +233,20 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Puts the file under its name, in one step, replacing what is there. On return it is on the disk, and so is
-    /// its name.
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is on
+    /// the disk too.
     ///
     /// # Errors
     /// What the system says; the file that was there before is as it was.
     pub(super) fn commit(mut self) -> io::Result<()> {
-        self.file.sync_data()?;
         self.dir.rename(&self.temporary, &self.dir, &self.name)?;
         self.in_place = true;
         open_for_reading(&self.dir)?.sync_all()
@@ -460,6 +467,7 @@ mod tests {
 
         let mut whole = root.upload(&path).unwrap();
         whole.write_all(b"new").unwrap();
+        whole.sync().unwrap();
         whole.commit().unwrap();
         assert_eq!(
             (

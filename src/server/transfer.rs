@@ -126,6 +126,9 @@ pub(super) fn stor(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     }
     .run(session, |channel| {
         copy(channel, &mut upload, &mut vec![0; CHUNK], |_| {})?;
+        channel.look().map_err(Failure::Data)?;
+        upload.sync().map_err(Failure::File)?;
+        channel.look().map_err(Failure::Data)?;
         upload.commit().map_err(Failure::File)
     })
 }
