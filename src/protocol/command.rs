@@ -1,8 +1,8 @@
 //! Commands: a verb and its argument (RFC 959 §5.3, and the RFCs named at each verb).
 
 use super::address::{AddressError, ExtendedHostPort, HostPort, Network};
-use super::entry;
 use super::reply::{Reply, ReplyCode};
+use super::time;
 use jiff::Timestamp;
 use std::fmt;
 use std::io::{self, Write};
@@ -365,7 +365,7 @@ impl<'l> Rest<'l> {
             .text()?
             .split_once(' ')
             .ok_or(CommandError::MissingArgument)?;
-        let time = entry::parse_time(time).ok_or(CommandError::BadArgument)?;
+        let time = time::parse_time(time).ok_or(CommandError::BadArgument)?;
         Ok((time, path.parse()?))
     }
 }
@@ -529,7 +529,7 @@ impl fmt::Display for Command {
             Self::Mode(value) => write!(f, " {value}"),
             Self::Stru(value) => write!(f, " {value}"),
             Self::Allo(number) | Self::Rest(number) => write!(f, " {number}"),
-            Self::Mfmt(time, path) => write!(f, " {} {path}", entry::format_time(*time)),
+            Self::Mfmt(time, path) => write!(f, " {} {path}", time::format_time(*time)),
             Self::Eprt(address) => write!(f, " {address}"),
             Self::Port(address) => write!(f, " {address}"),
             Self::Epsv(Epsv::On(network)) => write!(f, " {network}"),

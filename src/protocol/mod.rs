@@ -7,6 +7,8 @@ pub mod address;
 pub mod command;
 pub mod entry;
 pub mod reply;
+pub mod row;
+pub mod time;
 
 use std::io::{self, BufRead};
 

@@ -4,8 +4,9 @@ use super::failure;
 use super::root::VirtualPath;
 use super::session::{Session, reply};
 use crate::protocol::command::{Arg, TransferType};
-use crate::protocol::entry::{self, Entry, Kind};
+use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::protocol::time;
 use std::io;
 
 /// RFC 959 §4.1.3 and appendix II: a quote in the path is doubled.
@@ -75,7 +76,7 @@ pub(super) fn mdtm(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
                 modified: Some(modified),
                 ..
             },
-        )) => reply(ReplyCode::FILE_STATUS, entry::format_time(modified)),
+        )) => reply(ReplyCode::FILE_STATUS, time::format_time(modified)),
         Ok((path, entry)) => Ok(not_a_file(&path, &entry)),
         Err(refusal) => Ok(refusal),
     }
