@@ -2,6 +2,7 @@
 
 use super::time::{format_time, parse_time};
 use jiff::Timestamp;
+use std::fmt;
 use std::io::{self, Write};
 
 /// One file or folder, as a listing tells of it. What a listing does not tell is `None`.
@@ -54,25 +55,27 @@ impl Entry {
         }
     }
 
-    /// Writes `facts; name` (RFC 3659 §7.2) with no line end.
+    /// Writes `facts; name` (RFC 3659 §7.2) with no line end, of the facts only those that are `wanted`.
     ///
     /// # Errors
     /// Whatever `output` says.
-    pub fn write_facts(&self, output: &mut impl Write) -> io::Result<()> {
-        write!(output, "type={};", self.kind.fact())?;
-        if let Some(size) = self.size {
+    pub fn write_facts(&self, wanted: FactSet, output: &mut impl Write) -> io::Result<()> {
+        if wanted.has(Fact::Type) {
+            write!(output, "type={};", self.kind.fact())?;
+        }
+        if let Some(size) = self.size.filter(|_| wanted.has(Fact::Size)) {
             write!(output, "size={size};")?;
         }
-        if let Some(modified) = self.modified {
+        if let Some(modified) = self.modified.filter(|_| wanted.has(Fact::Modify)) {
             write!(output, "modify={};", format_time(modified))?;
         }
-        if let Some(perm) = &self.perm {
+        if let Some(perm) = self.perm.as_ref().filter(|_| wanted.has(Fact::Perm)) {
             write!(output, "perm={perm};")?;
         }
-        if let Some(unique) = &self.unique {
+        if let Some(unique) = self.unique.as_ref().filter(|_| wanted.has(Fact::Unique)) {
             write!(output, "unique={unique};")?;
         }
-        if let Some(mode) = self.mode {
+        if let Some(mode) = self.mode.filter(|_| wanted.has(Fact::UnixMode)) {
             write!(output, "UNIX.mode={mode:04o};")?;
         }
         write!(output, " {}", self.name)
@@ -106,6 +109,70 @@ impl Entry {
         }
         entry.kind = kind?;
         Some(entry)
+    }
+}
+
+/// A fact of MLSx that is known here (RFC 3659 §7.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Fact {
+    Type,
+    Size,
+    Modify,
+    Perm,
+    Unique,
+    UnixMode,
+}
+
+impl Fact {
+    const ALL: [(Self, &str); 6] = [
+        (Self::Type, "type"),
+        (Self::Size, "size"),
+        (Self::Modify, "modify"),
+        (Self::Perm, "perm"),
+        (Self::Unique, "unique"),
+        (Self::UnixMode, "UNIX.mode"),
+    ];
+}
+
+/// The facts that a client wants to be told, as `OPTS MLST` chooses them (RFC 3659 §7.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactSet(u8);
+
+impl FactSet {
+    /// All facts.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Whether a fact is in the set.
+    #[must_use]
+    pub const fn has(self, fact: Fact) -> bool {
+        self.0 >> fact as u8 & 1 == 1
+    }
+
+    /// The facts that `text`, such as `type;size;`, names. What is not known is passed over, as the RFC has it.
+    #[must_use]
+    pub fn choose(text: &str) -> Self {
+        let named = |name: &str| text.split(';').any(|word| word.eq_ignore_ascii_case(name));
+        let chosen = Fact::ALL.iter().filter(|(_, name)| named(name));
+        Self(chosen.fold(0, |set, &(fact, _)| set | 1 << fact as u8))
+    }
+
+    /// As `FEAT` tells of them: all that are known, with a star on each that is in the set (RFC 3659 §7.8).
+    #[must_use]
+    pub fn feature(self) -> String {
+        let fact = |&(fact, name): &(Fact, &str)| {
+            format!("{name}{};", if self.has(fact) { "*" } else { "" })
+        };
+        Fact::ALL.iter().map(fact).collect()
+    }
+}
+
+impl fmt::Display for FactSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Fact::ALL
+            .iter()
+            .filter(|(fact, _)| self.has(*fact))
+            .try_for_each(|(_, name)| write!(f, "{name};"))
     }
 }
 
@@ -192,11 +259,31 @@ pub(crate) mod tests {
             })
     }
 
+    #[test]
+    fn clients_choose_the_facts() {
+        let chosen = FactSet::choose("Size;x.unknown;TYPE;");
+        assert_eq!(chosen.to_string(), "type;size;");
+        assert_eq!(
+            chosen.feature(),
+            "type*;size*;modify;perm;unique;UNIX.mode;"
+        );
+        let mut out = Vec::new();
+        Entry {
+            size: Some(5),
+            mode: Some(0o644),
+            ..Entry::new("a", Kind::File)
+        }
+        .write_facts(chosen, &mut out)
+        .unwrap();
+        assert_eq!(out, b"type=file;size=5; a");
+        assert_eq!(FactSet::choose("nothing").to_string(), "");
+    }
+
     proptest! {
         #[test]
         fn facts_round_trip(entry in entry()) {
             let mut out = Vec::new();
-            entry.write_facts(&mut out).unwrap();
+            entry.write_facts(FactSet::ALL, &mut out).unwrap();
             prop_assert_eq!(Entry::parse_facts(&String::from_utf8(out).unwrap()), Some(entry));
         }
 
