@@ -8,6 +8,8 @@ use std::io::{self, BufRead, Write};
 pub const MAX_REPLY_LINE: usize = 64 * 1024;
 /// The most lines of one reply that the client takes: enough for a `STAT` of a large folder.
 pub const MAX_REPLY_LINES: usize = 100_000;
+/// The most bytes of one reply that the client takes, so that long lines and many of them do not multiply.
+pub const MAX_REPLY: usize = 16 * 1024 * 1024;
 
 /// A reply code. One that nobody knows is kept as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,7 +115,7 @@ pub enum ReplyError {
     /// What came is not a reply (RFC 959 §4.2). Holds the line.
     #[error("not an FTP reply: {0:?}")]
     Malformed(String),
-    /// A line or the whole reply passed [`MAX_REPLY_LINE`] or [`MAX_REPLY_LINES`].
+    /// A line or the whole reply passed [`MAX_REPLY_LINE`], [`MAX_REPLY_LINES`] or [`MAX_REPLY`].
     #[error("the reply is longer than an FTP reply may be")]
     TooLong,
     /// The connection failed, or its deadline passed.
@@ -189,11 +191,13 @@ impl Reply {
             lines: vec![text.to_owned()],
         };
         let mut more = more;
+        let mut size = first.len();
         while more {
-            if reply.lines.len() >= MAX_REPLY_LINES {
+            let line = read_text(lines, input)?;
+            size += line.len();
+            if reply.lines.len() >= MAX_REPLY_LINES || size > MAX_REPLY {
                 return Err(ReplyError::TooLong);
             }
-            let line = read_text(lines, input)?;
             let text = match split_code(&line) {
                 Some((again, follows, text)) if again == code => {
                     more = follows;
@@ -288,6 +292,13 @@ mod tests {
         ));
         let endless = [&b"220-x\r\n"[..], &b"y\r\n".repeat(MAX_REPLY_LINES)].concat();
         assert!(matches!(read(&endless), Err(ReplyError::TooLong)));
+        let line = [&vec![b'y'; MAX_REPLY_LINE - 2][..], b"\r\n"].concat();
+        let huge = [
+            &b"220-x\r\n"[..],
+            &line.repeat(MAX_REPLY / MAX_REPLY_LINE + 1),
+        ]
+        .concat();
+        assert!(matches!(read(&huge), Err(ReplyError::TooLong)));
     }
 
     #[test]
