@@ -3,7 +3,6 @@
 use super::error::Trouble;
 use super::{Client, listing, text, transfer};
 use crate::protocol::command::{Arg, Command};
-use crate::protocol::entry::{Entry, Kind};
 use anyhow::Result;
 use std::io::{self, IsTerminal};
 use std::ops::{ControlFlow, RangeInclusive};
@@ -201,34 +200,8 @@ fn ls(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
     if entries.is_empty() {
         text::say("(empty)");
     }
-    text::show(columns(&entries))?;
+    text::show(listing::columns(&entries))?;
     DONE
-}
-
-/// Size, time and name, one entry a line.
-fn columns(entries: &[Entry]) -> Vec<String> {
-    let cells: Vec<(String, String, String)> = entries
-        .iter()
-        .map(|entry| {
-            let folder = entry.kind == Kind::Folder;
-            let size = entry.size.filter(|_| !folder).map(text::short_bytes);
-            let time = entry
-                .modified
-                .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string());
-            let mark = if folder { "/" } else { "" };
-            (
-                size.unwrap_or_default(),
-                time.unwrap_or_default(),
-                format!("{}{mark}", entry.name),
-            )
-        })
-        .collect();
-    let size_width = cells.iter().map(|cell| cell.0.len()).max().unwrap_or(0);
-    let time_width = cells.iter().map(|cell| cell.1.len()).max().unwrap_or(0);
-    cells
-        .into_iter()
-        .map(|(size, time, name)| format!("{size:>size_width$}  {time:<time_width$}  {name}"))
-        .collect()
 }
 
 fn get(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {

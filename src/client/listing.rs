@@ -43,6 +43,33 @@ pub fn entries(connection: &mut Connection, folder: Option<&str>) -> Result<Vec<
     Ok(entries)
 }
 
+/// Size, time and name in aligned columns, one entry a line; a folder's name ends in `/`.
+#[must_use]
+pub fn columns(entries: &[Entry]) -> Vec<String> {
+    let cells: Vec<(String, String, String)> = entries
+        .iter()
+        .map(|entry| {
+            let folder = entry.kind == Kind::Folder;
+            let size = entry.size.filter(|_| !folder).map(text::short_bytes);
+            let time = entry
+                .modified
+                .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string());
+            let mark = if folder { "/" } else { "" };
+            (
+                size.unwrap_or_default(),
+                time.unwrap_or_default(),
+                format!("{}{mark}", entry.name),
+            )
+        })
+        .collect();
+    let size_width = cells.iter().map(|cell| cell.0.len()).max().unwrap_or(0);
+    let time_width = cells.iter().map(|cell| cell.1.len()).max().unwrap_or(0);
+    cells
+        .into_iter()
+        .map(|(size, time, name)| format!("{size:>size_width$}  {time:<time_width$}  {name}"))
+        .collect()
+}
+
 fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {
     let mut refusal = None;
     if connection.abilities.mlsd {

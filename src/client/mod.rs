@@ -4,6 +4,7 @@ pub mod commands;
 pub mod connection;
 pub mod error;
 pub mod listing;
+mod login;
 pub mod prompt;
 pub mod text;
 pub mod transfer;
