@@ -3,7 +3,7 @@
 use super::error::Trouble;
 use super::{Client, listing, text, transfer};
 use crate::protocol::command::{Arg, Command};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::io::{self, IsTerminal};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::Path;
@@ -161,7 +161,7 @@ impl Verb {
 /// Carries out one line of words, the first of which is the verb.
 ///
 /// # Errors
-/// The words make no sense, or what the handler says, with the line before it.
+/// The words make no sense, or what the handler says, with the words before it.
 pub fn run(client: &mut Client, words: &[String]) -> Result<ControlFlow<()>> {
     let Some((typed, arguments)) = words.split_first() else {
         return DONE;
@@ -184,10 +184,11 @@ pub fn run(client: &mut Client, words: &[String]) -> Result<ControlFlow<()>> {
     if let Some(empty) = arguments.iter().find(|name| name.is_empty()) {
         return Err(Trouble::Usage(format!("a name is empty: \"{empty}\"")).into());
     }
+    let tried = || words.join(" ");
     if verb.needs_connection {
-        client.connect()?;
+        client.connect().with_context(tried)?;
     }
-    (verb.run)(client, arguments)
+    (verb.run)(client, arguments).with_context(tried)
 }
 
 fn ls(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {

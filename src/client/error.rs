@@ -67,7 +67,7 @@ const fn advice(code: ReplyCode) -> &'static str {
             "; this server cannot do that"
         }
         ReplyCode::NOT_LOGGED_IN => "; log in as a user who may (--user)",
-        ReplyCode::UNAVAILABLE => "; check the name with ls, and your rights",
+        ReplyCode::UNAVAILABLE => "; check the name with ls",
         ReplyCode::NAME_NOT_ALLOWED => "; try another name",
         _ => "",
     }

@@ -85,36 +85,49 @@ impl Client {
         if interactive {
             self.welcome();
         }
+        let outcome = self.lines(&mut input, interactive);
+        if let Some(connection) = self.connection {
+            connection.quit();
+        }
+        outcome
+    }
+
+    fn lines(&mut self, input: &mut impl BufRead, interactive: bool) -> Result<()> {
         for number in 1_u64.. {
             if interactive {
                 let _ = write!(io::stderr(), "ftp> ");
             }
-            match self.line(&mut input) {
+            let line = match prompt::read_line(input) {
+                Ok(Some(line)) => Ok(line),
+                Ok(None) => {
+                    if interactive {
+                        // Ctrl-D leaves the cursor behind the prompt.
+                        text::say("");
+                    }
+                    break;
+                }
+                // Asking a terminal that is gone would go on for ever.
+                Err(error @ Trouble::Local(_)) => return Err(error.into()),
+                Err(error) => Err(error.into()),
+            };
+            match line.and_then(|line| self.line(&line)) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
                 Err(error) if interactive => {
                     text::say(&format!("{error:#}"));
                     self.tell_if_lost();
                 }
-                Err(error) => {
-                    self.close();
-                    return Err(error.context(format!("line {number}")));
-                }
+                Err(error) => return Err(error.context(format!("line {number}"))),
             }
         }
-        self.close();
         Ok(())
     }
 
-    fn line(&mut self, input: &mut impl BufRead) -> Result<ControlFlow<()>> {
-        let Some(line) = prompt::read_line(input)? else {
-            return Ok(ControlFlow::Break(()));
-        };
+    fn line(&mut self, line: &str) -> Result<ControlFlow<()>> {
         if line.trim_start().starts_with('#') {
             return Ok(ControlFlow::Continue(()));
         }
-        let words = prompt::words(&line)?;
-        commands::run(self, &words).with_context(|| words.join(" "))
+        commands::run(self, &prompt::words(line)?)
     }
 
     /// Makes sure that there is a connection, in the folder where the session was.
@@ -123,8 +136,9 @@ impl Client {
     /// See [`Self::open`]; or the folder is no longer there.
     pub fn connect(&mut self) -> Result<()> {
         if !self.connection.as_mut().is_some_and(Connection::is_alive) {
-            text::say("the connection was lost, connecting again");
-            self.connection = None;
+            if self.connection.take().is_some() {
+                text::say("the server had closed the connection");
+            }
             let dialled = self.dial();
             if let Err(error) = &dialled
                 && matches!(error.downcast_ref(), Some(Trouble::Refused(_)))
@@ -133,6 +147,7 @@ impl Client {
                 self.folder = None;
             }
             self.connection = Some(dialled?);
+            text::say("connected again");
         }
         Ok(())
     }
@@ -214,19 +229,14 @@ impl Client {
             host, port, user, ..
         } = &self.options;
         text::say(&format!(
-            "Connected to {host} port {port} as {user}. help shows the verbs, exit ends."
+            "Connected to {host} port {port} as {user}. Type help for the verbs, exit to leave."
         ));
     }
 
     fn tell_if_lost(&mut self) {
         if self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.connection = None;
-        }
-    }
-
-    fn close(self) {
-        if let Some(connection) = self.connection {
-            connection.quit();
+            text::say("the connection is lost; the next command connects again");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `get`: the file appears when it is whole, or not at all.
 
-use super::fake::{Place, Server, Session, check, reset_on_close};
+use super::fake::{Place, Server, Session, check, deaf_port, reset_on_close};
 use std::io::Write;
 
 /// Runs a `get f` over an old `f` that fails with `code`, and checks that the old file is all there is.
@@ -155,6 +155,32 @@ fn epsv_refused_means_pasv_from_then_on_and_its_address_is_ignored() {
         s.quit();
     });
     assert_eq!(place.downloads(), [("f".into(), "ab".into())], "{run}");
+}
+
+#[test]
+fn a_port_of_epsv_that_nobody_answers_means_pasv() {
+    let place = Place::new();
+    check(&place, "get f", 0, |s| {
+        s.login();
+        s.expect("TYPE I", "200 image");
+        s.expect("SIZE f", "213 2");
+        let (_socket, port) = deaf_port();
+        s.expect("EPSV", &format!("229 ok (|||{port}|)"));
+        let data = s.pasv();
+        s.expect("RETR f", "150 go");
+        data.send(b"ab");
+        s.say("226 done");
+        s.quit();
+    });
+    check(&place, "get f", 1, |s| {
+        s.login();
+        s.expect("TYPE I", "200 image");
+        s.expect("SIZE f", "213 2");
+        s.expect("EPSV", "229 (nonsense)");
+        s.expect("PASV", "227 nonsense");
+        s.quit();
+    })
+    .tells("227 nonsense");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
@@ -25,7 +25,11 @@ impl Server {
 
     /// Lets `script` accept as it likes.
     pub fn with(script: impl FnOnce(TcpListener) + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    /// Lets `script` accept from a listener that is there already.
+    pub fn on(listener: TcpListener, script: impl FnOnce(TcpListener) + Send + 'static) -> Self {
         let port = listener.local_addr().unwrap().port();
         let thread = thread::spawn(move || script(listener));
         Self { port, thread }
@@ -86,7 +90,7 @@ impl Session {
     /// Answers `EPSV`.
     #[track_caller]
     pub fn epsv(&mut self) -> Data {
-        let (data, port) = Data::listen();
+        let (data, port) = Data::listen(self.control.get_ref());
         self.expect("EPSV", &format!("229 Extended passive (|||{port}|)"));
         data
     }
@@ -94,7 +98,7 @@ impl Session {
     /// Answers `PASV` with an address where nobody is: only the port counts.
     #[track_caller]
     pub fn pasv(&mut self) -> Data {
-        let (data, port) = Data::listen();
+        let (data, port) = Data::listen(self.control.get_ref());
         let reply = format!("227 Passive (192,0,2,1,{},{})", port >> 8, port & 255);
         self.expect("PASV", &reply);
         data
@@ -124,8 +128,9 @@ impl Session {
 pub struct Data(TcpListener);
 
 impl Data {
-    fn listen() -> (Self, u16) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fn listen(control: &TcpStream) -> (Self, u16) {
+        let address = control.local_addr().unwrap().ip();
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         (Self(listener), port)
     }
@@ -145,6 +150,15 @@ impl Data {
         self.open().read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// A port that refuses connections, and that nobody else is given as long as the socket lives.
+pub fn deaf_port() -> (socket2::Socket, u16) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&address.into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    (socket, port)
 }
 
 /// Makes the close of a socket a reset.

@@ -1,6 +1,6 @@
 //! Greeting, login, the lines that are typed, and connections that end.
 
-use super::fake::{Place, Run, Server, Session, check};
+use super::fake::{Place, Run, Server, Session, check, deaf_port};
 use std::io::Write;
 use std::net::TcpListener;
 
@@ -34,11 +34,8 @@ fn no_server_no_session() {
     ] {
         check(&Place::new(), "ls", 3, move |s| s.say(greeting)).tells(says);
     }
-    let gone = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let run = Place::new().run(&["--port", &gone.port().to_string()], None, "ls");
+    let (_socket, port) = deaf_port();
+    let run = Place::new().run(&["--port", &port.to_string()], None, "ls");
     assert_eq!(run.code, Some(3), "{run}");
     run.tells("is the server running");
 }
@@ -207,7 +204,7 @@ fn an_idle_session_that_the_server_ended_goes_on_in_its_folder() {
     drop(input);
     let run = Run::of(child);
     assert_eq!((run.code, run.out.as_str()), (Some(0), "/sub\n"), "{run}");
-    run.tells("connecting again");
+    run.tells("connected again");
     server.finish(&run);
 }
 
@@ -247,4 +244,24 @@ fn help_is_made_from_the_table() {
     ] {
         assert!(run.out.contains(text), "{text}: {run}");
     }
+}
+
+#[test]
+fn all_of_it_over_ipv6() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        eprintln!("skipped: no IPv6 on this machine");
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let server = Server::on(listener, |listener| {
+        let mut s = Session::accept(&listener);
+        s.login();
+        s.retr(5).send(b"hello");
+        s.say("226 done");
+        s.quit();
+    });
+    let place = Place::new();
+    let run = place.run(&[&format!("ftp://[::1]:{port}")], None, "get f");
+    assert_eq!(run.code, Some(0), "{run}");
+    server.finish(&run);
 }
