@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use rustix::net::RecvFlags;
+use socket2::SockRef;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -71,6 +72,25 @@ impl Stream {
     pub fn set_timeouts(&self, read: Duration, write: Duration) -> io::Result<()> {
         self.socket().set_read_timeout(Some(read))?;
         self.socket().set_write_timeout(Some(write))
+    }
+
+    /// Whether closing the stream resets the connection instead of ending it.
+    ///
+    /// In FTP the end of an upload's data connection *is* the end of the file. A sender that is killed must not look
+    /// like one that is done, so it sends with this on and turns it off when the last byte is written.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn set_reset_on_close(&self, on: bool) -> io::Result<()> {
+        SockRef::from(self.socket()).set_linger(on.then_some(Duration::ZERO))
+    }
+
+    /// Tells the peer that all has been written.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn finish_writing(&mut self) -> io::Result<()> {
+        self.socket().shutdown(Shutdown::Write)
     }
 }
 

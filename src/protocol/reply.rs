@@ -2,12 +2,14 @@
 
 use super::{Line, Lines};
 use std::fmt;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Take, Write};
 
 /// The longest reply line that the client takes, in bytes.
 pub const MAX_REPLY_LINE: usize = 64 * 1024;
 /// The most lines of one reply that the client takes: enough for a `STAT` of a large folder.
 pub const MAX_REPLY_LINES: usize = 100_000;
+/// The most bytes of one reply that the client takes, so that long lines and many of them do not multiply.
+pub const MAX_REPLY: u64 = 16 * 1024 * 1024;
 
 /// A reply code. One that nobody knows is kept as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,7 +117,7 @@ pub enum ReplyError {
     /// What came is not a reply (RFC 959 §4.2). Holds the line.
     #[error("not an FTP reply: {0:?}")]
     Malformed(String),
-    /// A line or the whole reply passed [`MAX_REPLY_LINE`] or [`MAX_REPLY_LINES`].
+    /// A line or the whole reply passed [`MAX_REPLY_LINE`], [`MAX_REPLY_LINES`] or [`MAX_REPLY`].
     #[error("the reply is longer than an FTP reply may be")]
     TooLong,
     /// The connection failed, or its deadline passed.
@@ -182,6 +184,7 @@ impl Reply {
     /// # Errors
     /// See [`ReplyError`]. After any of them the connection is of no more use.
     pub fn read(lines: &mut Lines, input: &mut impl BufRead) -> Result<Self, ReplyError> {
+        let input = &mut input.take(MAX_REPLY);
         let first = read_text(lines, input)?;
         let Some((code, more, text)) = split_code(&first) else {
             return Err(ReplyError::Malformed(first));
@@ -231,10 +234,11 @@ fn one_line(mut text: String) -> String {
     text
 }
 
-fn read_text(lines: &mut Lines, input: &mut impl BufRead) -> Result<String, ReplyError> {
+fn read_text(lines: &mut Lines, input: &mut Take<impl BufRead>) -> Result<String, ReplyError> {
     match lines.read(input)? {
         Some(Line::Text(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Some(Line::TooLong) => Err(ReplyError::TooLong),
+        None if input.limit() == 0 => Err(ReplyError::TooLong),
         None => Err(ReplyError::Closed),
     }
 }
@@ -290,6 +294,10 @@ mod tests {
         ));
         let endless = [&b"220-x\r\n"[..], &b"y\r\n".repeat(MAX_REPLY_LINES)].concat();
         assert!(matches!(read(&endless), Err(ReplyError::TooLong)));
+        // An endless line ends the reading too, not only its own storage.
+        let mut flood = io::BufReader::new(io::repeat(b'2'));
+        let read = Reply::read(&mut Lines::new(MAX_REPLY_LINE), &mut flood);
+        assert!(matches!(read, Err(ReplyError::TooLong)));
     }
 
     #[test]

@@ -1,0 +1,347 @@
+//! One control connection, and the data connections that belong to it.
+
+use super::error::Trouble;
+use super::text;
+use crate::protocol::Lines;
+use crate::protocol::address::{ExtendedPassiveText, PassiveText};
+use crate::protocol::command::{Command, Epsv, TransferType};
+use crate::protocol::reply::{Class, MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
+use crate::stream::{Stream, timed_out};
+use anyhow::Result;
+use socket2::SockRef;
+use std::io::{self, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// The least time for the last reply of an upload. Several megabytes may still be in the socket's buffer when the last
+/// byte has been written, and the server then has to make the file durable.
+const COMMIT: Duration = Duration::from_secs(300);
+/// For a reply that may well never come: the one to `QUIT`, and the last one of a transfer that broke.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long the client waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a connection to be made.
+    pub connect: Duration,
+    /// For a whole reply, and for one more byte of a transfer.
+    pub silence: Duration,
+}
+
+/// What the server is known to do, from its `FEAT` and from what it refused.
+#[derive(Debug)]
+pub struct Abilities {
+    /// `EPSV` has not been refused.
+    pub epsv: bool,
+    /// `MLSD` has not been refused.
+    pub mlsd: bool,
+    /// `LIST` has not been refused, and its rows could be read.
+    pub list: bool,
+    /// `SIZE` has not been refused.
+    pub size: bool,
+}
+
+/// A logged-in session with a server.
+#[derive(Debug)]
+pub struct Connection {
+    control: BufReader<Control>,
+    lines: Lines,
+    peer: SocketAddr,
+    limits: Limits,
+    greeting: Reply,
+    image_type: bool,
+    broken: bool,
+    /// What the server is known to do.
+    pub abilities: Abilities,
+}
+
+/// The control stream with a deadline for the reply as a whole: a server that drips a byte a minute must not hold
+/// the client for ever.
+#[derive(Debug)]
+struct Control {
+    stream: Stream,
+    deadline: Instant,
+}
+
+impl Read for Control {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.socket().set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Connection {
+    /// Connects and waits for the greeting (RFC 959 §5.4: perhaps a 120 first).
+    ///
+    /// # Errors
+    /// [`Trouble::Connect`], whatever the reason.
+    pub fn open(host: &str, port: u16, limits: Limits) -> Result<Self> {
+        let stream = Stream::connect(host, port, limits.connect).map_err(|error| {
+            Trouble::Connect(format!(
+                "{error:#}; is the server running, and are host and port right?"
+            ))
+        })?;
+        let fault = |error: &dyn std::fmt::Display| {
+            Trouble::Connect(format!("{host} port {port}: {error}"))
+        };
+        let peer = prepare(&stream, limits).map_err(|error| fault(&error))?;
+        let mut connection = Self {
+            control: BufReader::new(Control {
+                stream,
+                deadline: Instant::now(),
+            }),
+            lines: Lines::new(MAX_REPLY_LINE),
+            peer,
+            limits,
+            greeting: Reply::new(ReplyCode::READY, ""),
+            image_type: false,
+            broken: false,
+            abilities: Abilities {
+                epsv: true,
+                mlsd: true,
+                list: true,
+                size: true,
+            },
+        };
+        let greeting = connection
+            .final_reply("the connection", limits.silence)
+            .map_err(|error| fault(&error))?;
+        if greeting.class() != Class::Completion {
+            return Err(fault(&Trouble::Refused(greeting)).into());
+        }
+        connection.greeting = greeting;
+        Ok(connection)
+    }
+
+    /// What the server said first.
+    #[must_use]
+    pub const fn greeting(&self) -> &Reply {
+        &self.greeting
+    }
+
+    /// Whether the connection is of no more use.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Whether the server still listens, as far as can be told without asking it. A reply that nobody waits for is
+    /// passed over here, unless it is a farewell.
+    #[must_use]
+    pub fn is_alive(&mut self) -> bool {
+        while !self.broken && self.has_news() {
+            match self.final_reply("nothing", FAREWELL) {
+                Ok(reply) => log::debug!("nobody had asked for {}", reply.code()),
+                Err(_) => self.broken = true,
+            }
+        }
+        !self.broken
+    }
+
+    /// Whether the server said something, or hung up.
+    fn has_news(&self) -> bool {
+        let socket = self.control.get_ref().stream.socket();
+        if !self.control.buffer().is_empty() {
+            return true;
+        }
+        let quiet = socket.set_nonblocking(true).is_ok()
+            && matches!(socket.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        socket.set_nonblocking(false).is_err() || !quiet
+    }
+
+    /// Sends a command and waits for its last reply, whatever that says.
+    ///
+    /// # Errors
+    /// The connection broke or its deadline passed.
+    pub fn send(&mut self, command: &Command) -> Result<Reply> {
+        self.write(command)?;
+        self.final_reply(command.verb(), self.limits.silence)
+    }
+
+    /// Sends a command that the server has to carry out.
+    ///
+    /// # Errors
+    /// [`Trouble::Refused`], or the connection broke.
+    pub fn expect(&mut self, command: &Command) -> Result<Reply> {
+        accepted(self.send(command)?)
+    }
+
+    /// Makes bytes go over the wire as they are (`TYPE I`), if that is not so yet.
+    ///
+    /// # Errors
+    /// See [`Self::expect`].
+    pub fn use_image_type(&mut self) -> Result<()> {
+        if !self.image_type {
+            self.expect(&Command::Type(TransferType::Image))?;
+            self.image_type = true;
+        }
+        Ok(())
+    }
+
+    /// Carries out a command that has a data connection. `body` reads or writes that connection, and closes it by
+    /// dropping it.
+    ///
+    /// # Errors
+    /// The server refused before or after, a connection broke, or what `body` says. A fault on this side is told
+    /// before the server's opinion of it, and the server's reason before a mere broken connection.
+    pub fn transfer<T>(
+        &mut self,
+        command: &Command,
+        body: impl FnOnce(Stream) -> Result<T>,
+    ) -> Result<T> {
+        let data = self.open_data()?;
+        self.write(command)?;
+        let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
+        let outcome = match begun.class() {
+            Class::Preliminary => body(data),
+            // Some servers end a transfer of nothing before they have begun it.
+            Class::Completion => return body(data),
+            _ => return accepted(begun).and_then(|_| body(data)),
+        };
+        match outcome {
+            Ok(value) => {
+                let limit = match command {
+                    Command::Stor(_) => COMMIT.max(self.limits.silence),
+                    _ => self.limits.silence,
+                };
+                accepted(self.final_reply(command.verb(), limit)?)?;
+                Ok(value)
+            }
+            Err(error) => {
+                let ours = error.downcast_ref().is_some_and(Trouble::is_ours);
+                match self.final_reply(command.verb(), FAREWELL.min(self.limits.silence)) {
+                    Ok(reply) if !ours => accepted(reply).and(Err(error)),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Opens a data connection, to the host of the control connection whatever a 227 says: an address there may be
+    /// wrong behind NAT, or lead to somebody else.
+    fn open_data(&mut self) -> Result<Stream> {
+        if self.abilities.epsv {
+            let reply = self.send(&Command::Epsv(Epsv::Same))?;
+            let port = reply.text().parse::<ExtendedPassiveText>();
+            match (reply.code(), port) {
+                (ReplyCode::EXTENDED_PASSIVE, Ok(ExtendedPassiveText(port))) => {
+                    match self.connect_data(port) {
+                        Ok(data) => return Ok(data),
+                        // Some firewalls open a port only for a 227 that they have read.
+                        Err(error) => log::debug!("EPSV: {error}, now with PASV"),
+                    }
+                }
+                (ReplyCode::NOT_AVAILABLE, _) => return Err(Trouble::Refused(reply).into()),
+                _ => log::debug!("no EPSV here, now with PASV"),
+            }
+            self.abilities.epsv = false;
+        }
+        let reply = self.expect(&Command::Pasv)?;
+        let Ok(PassiveText(address)) = reply.text().parse() else {
+            return Err(Trouble::Refused(reply).into());
+        };
+        Ok(self.connect_data(address.0.port())?)
+    }
+
+    fn connect_data(&self, port: u16) -> Result<Stream, Trouble> {
+        let mut address = self.peer;
+        address.set_port(port);
+        let connect = || {
+            let stream = Stream::from(TcpStream::connect_timeout(&address, self.limits.connect)?);
+            stream.set_timeouts(self.limits.silence, self.limits.silence)?;
+            Ok(stream)
+        };
+        connect().map_err(|error: io::Error| {
+            let text = format!(
+                "no data connection to {address}: {error}; a firewall may be in the way of the server's passive ports"
+            );
+            if timed_out(&error) {
+                Trouble::TimedOut(text)
+            } else {
+                Trouble::Lost(text)
+            }
+        })
+    }
+
+    /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
+    pub fn quit(mut self) {
+        if self.is_alive() && self.write(&Command::Quit).is_ok() {
+            let _ = self.final_reply("QUIT", FAREWELL);
+        }
+    }
+
+    fn write(&mut self, command: &Command) -> Result<()> {
+        if self.broken {
+            return Err(Trouble::Lost("the connection is lost".to_owned()).into());
+        }
+        log::debug!("> {}", text::clean(&command.to_string()));
+        command
+            .write_to(&mut self.control.get_mut().stream)
+            .map_err(|error| self.break_off(command.verb(), ReplyError::Io(error)))
+    }
+
+    /// The next reply that is not preliminary (restart markers, a 120 before the greeting).
+    fn final_reply(&mut self, to: &str, limit: Duration) -> Result<Reply> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let reply = self.reply(to, deadline)?;
+            if reply.class() != Class::Preliminary {
+                return Ok(reply);
+            }
+        }
+    }
+
+    fn reply(&mut self, to: &str, deadline: Instant) -> Result<Reply> {
+        self.control.get_mut().deadline = deadline;
+        let reply = Reply::read(&mut self.lines, &mut self.control)
+            .map_err(|error| self.break_off(to, error))?;
+        for line in reply.lines() {
+            log::debug!("< {} {}", reply.code(), text::clean(line));
+        }
+        // RFC 959 §5.4: 421 may come in answer to anything, and the connection ends with it.
+        self.broken |= reply.code() == ReplyCode::NOT_AVAILABLE;
+        Ok(reply)
+    }
+
+    fn break_off(&mut self, to: &str, error: ReplyError) -> anyhow::Error {
+        self.broken = true;
+        match error {
+            ReplyError::Io(error) if timed_out(&error) => {
+                Trouble::TimedOut(format!("the server did not answer {to} in time"))
+            }
+            ReplyError::Closed => Trouble::Lost(format!(
+                "the server closed the connection before it answered {to}"
+            )),
+            ReplyError::Malformed(line) => Trouble::Lost(format!(
+                "the server does not speak FTP: it answered {to} with \"{}\"",
+                text::reply(&Reply::new(ReplyCode::OK, line))
+            )),
+            error @ ReplyError::TooLong => Trouble::Lost(format!("{to}: {error}")),
+            ReplyError::Io(error) => {
+                Trouble::Lost(format!("the connection broke at {to}: {error}"))
+            }
+        }
+        .into()
+    }
+}
+
+/// Sets a fresh control connection up and says who is at its other end.
+fn prepare(stream: &Stream, limits: Limits) -> io::Result<SocketAddr> {
+    stream.set_timeouts(limits.silence, limits.silence)?;
+    stream.socket().set_nodelay(true)?;
+    // A long transfer leaves the control connection silent, and NAT boxes forget what is silent.
+    SockRef::from(stream.socket()).set_keepalive(true)?;
+    stream.socket().peer_addr()
+}
+
+/// Lets only a positive final reply through.
+fn accepted(reply: Reply) -> Result<Reply> {
+    match reply.class() {
+        Class::Completion => Ok(reply),
+        _ => Err(Trouble::Refused(reply).into()),
+    }
+}

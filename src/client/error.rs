@@ -1,0 +1,74 @@
+//! What can go wrong, as far as the exit code depends on it.
+
+use super::text;
+use crate::protocol::reply::{Reply, ReplyCode};
+
+/// A failure whose kind matters to whoever started the client: each kind has its exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The command line or a command's arguments make no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no FTP server to talk to, or it takes no more clients.
+    #[error("{0}")]
+    Connect(String),
+    /// The server does not let this user in.
+    #[error("{0}")]
+    Login(String),
+    /// A deadline passed.
+    #[error("{0}")]
+    TimedOut(String),
+    /// A connection broke.
+    #[error("{0}")]
+    Lost(String),
+    /// A transfer did not bring what the server had announced.
+    #[error("{0}")]
+    Mismatch(String),
+    /// A file or folder on this side.
+    #[error("{0}")]
+    Local(String),
+    /// The server answered, and the answer was no.
+    #[error("the server answered \"{} {}\"{}", .0.code(), text::reply(.0), advice(.0.code()))]
+    Refused(Reply),
+}
+
+impl Trouble {
+    /// Whether the fault lies on this side, so that the server's complaint about it would only hide it.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Self::Local(_) | Self::Mismatch(_))
+    }
+}
+
+/// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
+/// 7 trouble with a local file.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref() {
+        Some(Trouble::Usage(_)) => 2,
+        Some(Trouble::Connect(_)) => 3,
+        Some(Trouble::Login(_)) => 4,
+        Some(Trouble::TimedOut(_)) => 5,
+        Some(Trouble::Local(_)) => 7,
+        Some(Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Refused(_)) | None => 1,
+    }
+}
+
+/// What the user can do about a reply; replies that speak for themselves get nothing.
+const fn advice(code: ReplyCode) -> &'static str {
+    match code {
+        ReplyCode::NOT_AVAILABLE => "; it closed the connection, try again later",
+        ReplyCode::CANNOT_OPEN_DATA => "; a firewall may be in the way of its data ports",
+        ReplyCode::TRANSFER_ABORTED | ReplyCode::FILE_BUSY | ReplyCode::LOCAL_ERROR => {
+            "; try again"
+        }
+        ReplyCode::NO_SPACE | ReplyCode::OVER_LIMIT => "; there is no room for it on the server",
+        ReplyCode::UNKNOWN_COMMAND | ReplyCode::NOT_IMPLEMENTED | ReplyCode::NOT_FOR_PARAMETER => {
+            "; this server cannot do that"
+        }
+        ReplyCode::NOT_LOGGED_IN => "; log in as a user who may (--user)",
+        ReplyCode::UNAVAILABLE => "; check the name with ls",
+        ReplyCode::NAME_NOT_ALLOWED => "; try another name",
+        _ => "",
+    }
+}

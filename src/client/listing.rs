@@ -1,0 +1,229 @@
+//! Listings of the server's folders: `MLSD` where there is one, else `LIST`, else `NLST`.
+
+use super::connection::Connection;
+use super::error::Trouble;
+use super::text;
+use crate::protocol::command::{Arg, Command};
+use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::reply::{Reply, ReplyCode};
+use crate::stream::{Stream, timed_out};
+use anyhow::Result;
+use jiff::Timestamp;
+use std::io::Read;
+
+/// The longest listing that is taken, in bytes: room for some 600,000 entries.
+const MAX_LISTING: u64 = 64 * 1024 * 1024;
+
+/// The entries of a folder, by name, without the folder itself and the one above. Entries whose names could not be
+/// files of that folder are left out, and standard error says so.
+///
+/// # Errors
+/// The server refused, or a connection broke.
+pub fn entries(connection: &mut Connection, folder: Option<&str>) -> Result<Vec<Entry>> {
+    let arg: Option<Arg> = folder.map(str::parse).transpose()?;
+    let mut entries = fetch(connection, arg.as_ref())?;
+    entries.retain(|entry| {
+        !matches!(entry.kind, Kind::Current | Kind::Parent) && !matches!(&*entry.name, "." | "..")
+    });
+    let before = entries.len();
+    let mut unfit = None;
+    entries.retain(|entry| {
+        let fit = text::single_name(&entry.name);
+        if let Err(error) = fit {
+            unfit.get_or_insert(error);
+            return false;
+        }
+        true
+    });
+    if let Some(first) = unfit {
+        let count = before - entries.len();
+        text::say(&format!("left out {count} that the server listed: {first}"));
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Size, time and name in aligned columns, one entry a line; a folder's name ends in `/`.
+#[must_use]
+pub fn columns(entries: &[Entry]) -> Vec<String> {
+    let cells: Vec<(String, String, String)> = entries
+        .iter()
+        .map(|entry| {
+            let folder = entry.kind == Kind::Folder;
+            let size = entry.size.filter(|_| !folder).map(text::short_bytes);
+            let time = entry
+                .modified
+                .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string());
+            let mark = if folder { "/" } else { "" };
+            (
+                size.unwrap_or_default(),
+                time.unwrap_or_default(),
+                format!("{}{mark}", entry.name),
+            )
+        })
+        .collect();
+    let size_width = cells.iter().map(|cell| cell.0.len()).max().unwrap_or(0);
+    let time_width = cells.iter().map(|cell| cell.1.len()).max().unwrap_or(0);
+    cells
+        .into_iter()
+        .map(|(size, time, name)| format!("{size:>size_width$}  {time:<time_width$}  {name}"))
+        .collect()
+}
+
+fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {
+    let mut refusal = None;
+    if connection.abilities.mlsd {
+        match lines(connection, &Command::Mlsd(folder.cloned())) {
+            Ok(lines) => {
+                return Ok(lines
+                    .iter()
+                    .filter_map(|line| Entry::parse_facts(line))
+                    .collect());
+            }
+            Err(error) => match refused(&error) {
+                Some(reply) if is_unknown(reply) => connection.abilities.mlsd = false,
+                // A file or a pattern, which LIST may take where MLSD takes only folders.
+                Some(reply) if folder.is_some() && !connection.is_broken() => {
+                    log::debug!("MLSD says {}, now with LIST", reply.code());
+                    refusal = Some(error);
+                }
+                _ => return Err(error),
+            },
+        }
+    }
+    match rows(connection, folder) {
+        Ok(entries) if !entries.is_empty() => Ok(entries),
+        // Many servers list nothing where there is no such folder: MLSD told it better.
+        outcome => match refusal {
+            Some(refusal) => Err(refusal),
+            None => outcome,
+        },
+    }
+}
+
+fn rows(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {
+    let now = Timestamp::now();
+    if connection.abilities.list {
+        match lines(connection, &Command::List(folder.map(undashed))) {
+            Ok(lines) => {
+                let entries: Vec<Entry> = lines
+                    .iter()
+                    .filter_map(|line| Entry::parse_row(line, now))
+                    .map(|entry| under(entry, folder))
+                    .collect();
+                if !entries.is_empty() || lines.len() < 2 {
+                    return Ok(entries);
+                }
+                log::debug!("no row of LIST could be read, now with NLST");
+            }
+            Err(error) if refused(&error).is_some_and(is_unknown) => {}
+            Err(error) => return Err(error),
+        }
+        connection.abilities.list = false;
+    }
+    let names = match lines(connection, &Command::Nlst(folder.map(undashed))) {
+        // RFC 959 has no reply for "empty", and some servers take it for a failure.
+        Err(error) if refused(&error).is_some_and(is_empty) => Vec::new(),
+        outcome => outcome?,
+    };
+    Ok(names
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| under(Entry::new(name, Kind::Other), folder))
+        .collect())
+}
+
+/// All lines that a listing command sends, without their line ends. Bytes that are not UTF-8 become U+FFFD.
+fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<String>> {
+    let bytes = connection.transfer(command, read_all)?;
+    Ok(bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .filter(|line| !line.is_empty())
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect())
+}
+
+fn read_all(data: Stream) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match data.take(MAX_LISTING + 1).read_to_end(&mut bytes) {
+        Err(error) if timed_out(&error) => {
+            Err(Trouble::TimedOut("the server stopped sending the listing".to_owned()).into())
+        }
+        Err(error) => Err(Trouble::Lost(format!("the listing broke off: {error}")).into()),
+        Ok(_) if bytes.len() as u64 > MAX_LISTING => {
+            Err(Trouble::Mismatch("the listing does not end".to_owned()).into())
+        }
+        Ok(_) => Ok(bytes),
+    }
+}
+
+/// A folder whose name begins with a dash would be taken for options of `ls`.
+fn undashed(folder: &Arg) -> Arg {
+    match folder.as_str() {
+        name if name.starts_with('-') => format!("./{name}").parse().unwrap_or(folder.clone()),
+        _ => folder.clone(),
+    }
+}
+
+/// Takes the listed folder off an entry's name, for servers that put it before each.
+fn under(mut entry: Entry, folder: Option<&Arg>) -> Entry {
+    let folder = folder.map_or("", Arg::as_str);
+    let name = entry.name.strip_prefix("./").unwrap_or(&entry.name);
+    let name = if name == folder {
+        // A single file was listed.
+        name.rsplit('/').next().unwrap_or(name)
+    } else {
+        name.strip_prefix(folder.trim_end_matches('/'))
+            .and_then(|rest| rest.strip_prefix('/'))
+            .filter(|_| !folder.is_empty())
+            .unwrap_or(name)
+    };
+    entry.name = name.to_owned();
+    entry
+}
+
+fn refused(error: &anyhow::Error) -> Option<&Reply> {
+    match error.downcast_ref() {
+        Some(Trouble::Refused(reply)) => Some(reply),
+        _ => None,
+    }
+}
+
+/// Whether the server does not know the command at all, now or later.
+fn is_unknown(reply: &Reply) -> bool {
+    matches!(
+        reply.code(),
+        ReplyCode::UNKNOWN_COMMAND | ReplyCode::NOT_IMPLEMENTED | ReplyCode::NOT_FOR_PARAMETER
+    )
+}
+
+fn is_empty(reply: &Reply) -> bool {
+    matches!(reply.code(), ReplyCode::UNAVAILABLE | ReplyCode::FILE_BUSY)
+        && reply.text().to_ascii_lowercase().contains("no files")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_before_a_name_is_taken_off() {
+        for (name, folder, expected) in [
+            ("a", None, "a"),
+            ("./a", None, "a"),
+            ("sub/a", Some("sub"), "a"),
+            ("sub/a", Some("sub/"), "a"),
+            ("sub/a.txt", Some("sub/a.txt"), "a.txt"),
+            ("/a", Some("/"), "a"),
+            ("../a", None, "../a"),
+            ("other/a", Some("sub"), "other/a"),
+            ("subway", Some("sub"), "subway"),
+            ("/etc/passwd", None, "/etc/passwd"),
+        ] {
+            let folder = folder.map(|folder| folder.parse().unwrap());
+            let entry = under(Entry::new(name, Kind::File), folder.as_ref());
+            assert_eq!(entry.name, expected, "{name} in {folder:?}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Who the user is, and what the server can do.
+
+use super::connection::Connection;
+use super::error::Trouble;
+use super::text;
+use crate::protocol::command::{Arg, Command, Password};
+use crate::protocol::reply::{Class, ReplyCode};
+use anyhow::Result;
+
+impl Connection {
+    /// Logs in (RFC 959 §5.4) and learns what the server can do (RFC 2389). `password` is asked only if the server
+    /// wants one.
+    ///
+    /// # Errors
+    /// [`Trouble::Login`] if the server refuses, [`Trouble::Connect`] if it has no room, or what `password` says.
+    pub fn login(&mut self, user: &str, password: impl FnOnce() -> Result<Password>) -> Result<()> {
+        let name: Arg = user
+            .parse()
+            .map_err(|error| Trouble::Usage(format!("the user name \"{user}\": {error}")))?;
+        let mut reply = self.send(&Command::User(name))?;
+        if reply.code() == ReplyCode::NEED_PASSWORD {
+            reply = self.send(&Command::Pass(password()?))?;
+        }
+        match reply.class() {
+            Class::Completion => {}
+            _ if reply.code() == ReplyCode::NOT_AVAILABLE => {
+                return Err(Trouble::Connect(Trouble::Refused(reply).to_string()).into());
+            }
+            _ => {
+                return Err(Trouble::Login(format!(
+                    "cannot log in as {user}: the server answered \"{} {}\"; {}",
+                    reply.code(),
+                    text::reply(&reply),
+                    if user == super::ANONYMOUS {
+                        "name a user with --user"
+                    } else {
+                        "check the user's name and password"
+                    }
+                ))
+                .into());
+            }
+        }
+        self.learn_features()
+    }
+
+    fn learn_features(&mut self) -> Result<()> {
+        let reply = self.send(&Command::Feat)?;
+        if reply.class() != Class::Completion {
+            return Ok(());
+        }
+        let has = |name: &str| {
+            reply.lines().iter().any(|line| {
+                let word = line.split_ascii_whitespace().next().unwrap_or_default();
+                word.eq_ignore_ascii_case(name)
+            })
+        };
+        self.abilities.mlsd = has("MLST") || has("MLSD");
+        if has("UTF8") {
+            // Older Windows servers speak UTF-8 only when told; the others do not mind, and a refusal changes nothing.
+            self.send(&Command::Opts("UTF8 ON".parse()?))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Text for the screen: cleaned of what a terminal would obey, and numbers that people can read.
+
+use super::error::Trouble;
+use crate::protocol::reply::Reply;
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// How much of a reply is shown, in characters.
+const SHOWN: usize = 1000;
+
+/// Replaces every control, escape and text-direction character by U+FFFD.
+///
+/// What comes from a server must not move the cursor, retitle the window or turn a name around.
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains(is_unfit) {
+        Cow::Owned(text.replace(is_unfit, "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Control characters (C0, C1, DEL), the direction marks of Unicode, and characters that cannot be seen. The joiners
+/// U+200C and U+200D stay: real scripts are written with them.
+fn is_unfit(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
+            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// The text of a reply on one line, cleaned, and cut where it gets too long to read.
+#[must_use]
+pub fn reply(reply: &Reply) -> String {
+    let joined = reply.lines().join(" ");
+    let mut shown: String = clean(joined.trim()).chars().take(SHOWN).collect();
+    if shown.len() < joined.trim().len() && shown.chars().count() == SHOWN {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Writes one cleaned line on standard error, where everything goes that is not data.
+pub fn say(line: &str) {
+    // Nobody is left to tell when standard error itself is closed.
+    let _ = writeln!(io::stderr(), "{}", clean(line));
+}
+
+/// Writes lines on standard output, cleaned. A reader that went away is no failure.
+///
+/// # Errors
+/// Standard output cannot be written, on a full disk for instance.
+pub fn show(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Trouble> {
+    let write = || {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for line in lines {
+            writeln!(out, "{}", clean(line.as_ref()))?;
+        }
+        out.flush()
+    };
+    match write() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::Local(format!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that `name` names one file of one folder: no path, no control characters.
+///
+/// # Errors
+/// [`Trouble::Usage`], which says what is wrong with the name.
+pub fn single_name(name: &str) -> Result<&str, Trouble> {
+    let fault = match name {
+        "" => "is empty",
+        "." | ".." => "means a folder",
+        _ if name.contains(['/', '\\']) => "is a path, where one name is meant",
+        _ if name.contains(char::is_control) => "holds control characters",
+        _ => return Ok(name),
+    };
+    Err(Trouble::Usage(format!(
+        "\"{name}\" cannot be a file name: it {fault}"
+    )))
+}
+
+/// A number of bytes in the unit that fits: `14 bytes`, `1.4 MiB`.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".to_owned(),
+        0..1024 => format!("{count} bytes"),
+        #[allow(clippy::cast_precision_loss)] // three digits are shown
+        _ => scaled(count as f64),
+    }
+}
+
+/// A number of bytes for a narrow column: `14`, `1.4 MiB`.
+#[must_use]
+pub fn short_bytes(count: u64) -> String {
+    if count < 1024 {
+        format!("{count} B  ")
+    } else {
+        bytes(count)
+    }
+}
+
+/// What was moved in which time, and how fast: `1.4 MiB in 0.52 s (2.7 MiB/s)`.
+#[must_use]
+pub fn rate(count: u64, took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    let time = match took.as_secs() {
+        0 if took.as_millis() < 100 => format!("{:.1} ms", seconds * 1000.0),
+        0..60 => format!("{seconds:.2} s"),
+        whole => format!("{} min {:02} s", whole / 60, whole % 60),
+    };
+    #[allow(clippy::cast_precision_loss)] // three digits are shown
+    let speed = scaled(count as f64 / seconds.max(1e-6));
+    format!("{} in {time} ({speed}/s)", bytes(count))
+}
+
+fn scaled(mut value: f64) -> String {
+    let mut unit = "B";
+    for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    // One digit behind the point as long as it says something.
+    let digits = usize::from(value < 99.95 && unit != "B");
+    format!("{value:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::reply::ReplyCode;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_replaced() {
+        assert_eq!(
+            clean("a\x1b[2Jb\u{9b}c\u{202e}d\r\n"),
+            "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d\u{FFFD}\u{FFFD}"
+        );
+        assert_eq!(clean("Grüße 日本 👩\u{200d}💻"), "Grüße 日本 👩\u{200d}💻");
+    }
+
+    #[test]
+    fn a_long_reply_is_cut() {
+        let long = Reply::new(ReplyCode::OK, "é".repeat(5000));
+        assert_eq!(reply(&long).chars().count(), SHOWN + 1);
+        assert_eq!(reply(&Reply::new(ReplyCode::OK, " ok ")), "ok");
+    }
+
+    #[test]
+    fn names_that_are_none() {
+        for name in [
+            "", ".", "..", "a/b", "a\\b", "../x", "a\0", "a\x1b[m", "a\u{85}",
+        ] {
+            assert!(single_name(name).is_err(), "{name:?}");
+        }
+        for name in ["a", "...", " a b ", "-rf", "ü"] {
+            assert!(single_name(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(bytes(0), "0 bytes");
+        assert_eq!(bytes(1), "1 byte");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+        assert_eq!(
+            rate(1 << 20, Duration::from_millis(500)),
+            "1.0 MiB in 0.50 s (2.0 MiB/s)"
+        );
+        assert_eq!(rate(0, Duration::ZERO), "0 bytes in 0.0 ms (0 B/s)");
+        assert!(rate(1, Duration::from_secs(61)).contains("1 min 01 s"));
+    }
+}

@@ -1,0 +1,8 @@
+//! The client against servers that nobody should have to meet: scripted ones, each odd in its own way.
+
+mod download;
+#[allow(unreachable_pub)] // a test is nobody's library
+mod fake;
+mod listing;
+mod session;
+mod upload;

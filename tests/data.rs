@@ -1,0 +1,304 @@
+//! Data connections: ports, who may connect, when, and how long a transfer waits.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+use support::{
+    Pattern, Raw, Server, connect_from, data_bytes, data_connection, read_all, try_connect,
+};
+
+/// A range of free ports, as the flag has it, that no other test of these has at the same time.
+fn small_range(ports: u16) -> (u16, u16) {
+    // Below Linux's range for outgoing connections, and different in processes that run at once.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = std::process::id() % 500 * 20 + NEXT.fetch_add(1, Ordering::Relaxed) * 10;
+        let low = 20_000 + u16::try_from(step % 10_000).expect("small");
+        let high = low + ports - 1;
+        if (low..=high).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return (low, high);
+        }
+    }
+}
+
+/// A server with so few passive ports.
+#[track_caller]
+fn server_with_ports(ports: u16) -> (Server, std::ops::RangeInclusive<u16>) {
+    let (low, high) = small_range(ports);
+    let server = Server::with(&["--passive-ports", &format!("{low}-{high}")]);
+    (server, low..=high)
+}
+
+/// The data ports that the server listens on.
+fn data_ports(server: &Server) -> Vec<u16> {
+    let mut ports = server.footprint().ports;
+    ports.retain(|port| *port != server.address.port());
+    ports
+}
+
+#[test]
+fn the_data_connection_may_come_before_the_command_or_after() {
+    let server = Server::start();
+    server.write("a", "abc");
+    let mut raw = server.login();
+    for passive in [Raw::epsv, Raw::pasv] {
+        // FileZilla, ftplib and commons-net connect first.
+        let data = data_connection(passive(&mut raw));
+        raw.run("RETR a", 150);
+        assert_eq!(read_all(data), b"abc");
+        raw.expect(226);
+        // Others send the command first; the 150 may come before the connection or wait for it.
+        let address = passive(&mut raw);
+        raw.send("RETR a");
+        let data = data_connection(address);
+        raw.expect(150);
+        assert_eq!(read_all(data), b"abc");
+        raw.expect(226);
+        let address = passive(&mut raw);
+        raw.send("STOR b");
+        let mut data = data_connection(address);
+        data.write_all(b"def").expect("three bytes");
+        drop(data);
+        raw.expect(150);
+        raw.expect(226);
+        assert_eq!(server.read("b"), b"def");
+    }
+}
+
+#[test]
+fn an_upload_may_be_over_before_its_command() {
+    let server = Server::start();
+    let mut raw = server.login();
+    let mut data = data_connection(raw.epsv());
+    data.write_all(b"early").expect("five bytes");
+    drop(data);
+    raw.run("STOR a", 150);
+    raw.expect(226);
+    assert_eq!(server.read("a"), b"early");
+}
+
+#[test]
+fn pasv_tells_the_address_that_the_client_came_to() {
+    let server = Server::start();
+    let mut raw = server.login();
+    assert_eq!(raw.pasv().ip(), server.address.ip());
+}
+
+#[test]
+fn a_transfer_with_no_data_connection_is_425() {
+    let server = Server::start();
+    server.write("a", "abc");
+    let mut raw = server.login();
+    for line in ["RETR a", "STOR b", "LIST", "NLST", "MLSD"] {
+        raw.run(line, 425);
+    }
+    // One EPSV is for one transfer.
+    assert_eq!(raw.fetch("a"), b"abc");
+    raw.run("RETR a", 425);
+    raw.begin_refused("RETR missing", &[550]);
+    raw.run("RETR a", 425);
+    assert_eq!(support::names_in(&server.root), ["a"]);
+}
+
+#[test]
+fn a_second_epsv_replaces_the_first() {
+    let server = Server::start();
+    server.write("a", "abc");
+    let mut raw = server.login();
+    let first = raw.epsv();
+    let waiting = data_connection(first);
+    let second = raw.epsv();
+    assert_ne!(first, second, "both of one port");
+    assert_eq!(data_ports(&server), [second.port()]);
+    assert_eq!(data_bytes(waiting), b"", "data on the first port");
+    assert!(try_connect(first).is_err(), "the first port is still open");
+    let third = raw.pasv();
+    assert_eq!(data_ports(&server), [third.port()]);
+    let data = data_connection(third);
+    raw.run("RETR a", 150);
+    assert_eq!(read_all(data), b"abc");
+    raw.expect(226);
+    assert_eq!(data_ports(&server), [0; 0]);
+}
+
+#[test]
+fn a_stranger_on_the_data_port_gets_nothing_and_stops_nothing() {
+    let server = Server::start();
+    let expected = Pattern::bytes(1, 100_000);
+    server.write("a", &expected);
+    let mut raw = server.login();
+    for passive in [Raw::epsv, Raw::pasv] {
+        let address = passive(&mut raw);
+        let stranger = connect_from(Ipv4Addr::new(127, 0, 0, 2), address);
+        raw.send("RETR a");
+        assert_eq!(data_bytes(stranger), b"", "data for a stranger");
+        let data = data_connection(address);
+        raw.expect(150);
+        assert!(read_all(data) == expected, "the rightful peer's data");
+        raw.expect(226);
+
+        let address = passive(&mut raw);
+        let mut stranger = connect_from(Ipv4Addr::new(127, 0, 0, 2), address);
+        // The server may have closed it by now.
+        let _ = stranger.write_all(b"evil");
+        let mut data = data_connection(address);
+        raw.run("STOR b", 150);
+        data.write_all(b"good").expect("four bytes");
+        drop(data);
+        raw.expect(226);
+        assert_eq!(server.read("b"), b"good");
+        assert_eq!(data_bytes(stranger), b"");
+    }
+}
+
+#[test]
+fn ports_stay_in_their_range() {
+    let (server, range) = server_with_ports(4);
+    server.write("a", "abc");
+    let mut raw = server.login();
+    for _ in 0..50 {
+        for passive in [Raw::epsv, Raw::pasv] {
+            let address = passive(&mut raw);
+            assert!(
+                range.contains(&address.port()),
+                "{address} is not of {range:?}"
+            );
+            let data = data_connection(address);
+            raw.run("RETR a", 150);
+            assert_eq!(read_all(data), b"abc");
+            raw.expect(226);
+        }
+    }
+}
+
+#[test]
+fn ports_are_not_handed_out_in_a_row() {
+    // RFC 2577 §8: a port that can be guessed is one to steal from.
+    let server = Server::start();
+    let mut raw = server.login();
+    let ports: Vec<u16> = (0..20).map(|_| raw.epsv().port()).collect();
+    let rising = ports.windows(2).filter(|pair| pair[1] == pair[0] + 1);
+    assert!(rising.count() < 10, "{ports:?}");
+    assert!(ports.iter().all(|port| (61_000..=65_535).contains(port)));
+}
+
+#[test]
+fn a_thousand_passive_ports_in_a_row_leak_nothing() {
+    let (server, range) = server_with_ports(4);
+    let before = server.footprint();
+    let mut raw = server.login();
+    for _ in 0..500 {
+        for address in [raw.epsv(), raw.pasv()] {
+            assert!(
+                range.contains(&address.port()),
+                "{address} is not of {range:?}"
+            );
+        }
+    }
+    assert_eq!(data_ports(&server).len(), 1);
+    raw.run("QUIT", 221);
+    raw.expect_closed();
+    server.wait_for_footprint(&before);
+}
+
+#[test]
+fn a_port_is_free_when_its_connection_is_there() {
+    // One port for all, as behind a firewall with one open.
+    let (server, range) = server_with_ports(1);
+    server.write("big", Pattern::bytes(1, 32 * 1024 * 1024));
+    server.write("a", "abc");
+    let mut slow = server.login();
+    let mut reading = slow.begin("RETR big");
+    reading
+        .read_exact(&mut [0; 100])
+        .expect("the transfer is under way");
+    let mut raw = server.login();
+    for _ in 0..3 {
+        assert_eq!(raw.fetch("a"), b"abc");
+    }
+    let address = raw.epsv();
+    assert_eq!(address.port(), *range.start());
+    // Now the only port waits for its client, and there is none for another.
+    let mut late = server.login();
+    late.send("EPSV");
+    late.expect_one_of(&[421, 425, 450, 451]);
+    late.run("NOOP", 200);
+    drop(raw);
+    support::wait_until("the port to be free", || data_ports(&server).is_empty());
+    assert_eq!(late.fetch("a"), b"abc");
+    assert_eq!(read_all(reading).len(), 32 * 1024 * 1024 - 100);
+    slow.expect(226);
+}
+
+#[test]
+fn a_data_connection_that_never_comes_is_425() {
+    let server = Server::with(&["--data-timeout", "1"]);
+    server.write("a", "abc");
+    let before = server.footprint();
+    let mut raw = server.login();
+    for line in ["RETR a", "STOR b", "MLSD"] {
+        raw.epsv();
+        raw.send(line);
+        // The 150 may say that the server is about to open it (RFC 959), or be left out.
+        if raw.expect_one_of(&[150, 425]).code == 150 {
+            raw.expect(425);
+        }
+        assert_eq!(data_ports(&server), [0; 0], "after {line}");
+    }
+    assert_eq!(raw.fetch("a"), b"abc");
+    drop(raw);
+    server.wait_for_footprint(&before);
+    assert_eq!(support::names_in(&server.root), ["a"]);
+}
+
+#[test]
+fn a_download_that_stalls_is_426() {
+    let server = Server::with(&["--data-timeout", "1"]);
+    server.write("big", vec![0; 32 * 1024 * 1024]);
+    let mut raw = server.login();
+    let _unread = raw.begin("RETR big");
+    raw.expect_one_of(&[426, 425, 451]);
+    raw.run("NOOP", 200);
+}
+
+#[test]
+fn an_upload_that_stalls_is_426() {
+    let server = Server::with(&["--data-timeout", "1"]);
+    server.write("a", "old");
+    let mut raw = server.login();
+    let mut silent = raw.begin("STOR a");
+    silent.write_all(&[1; 1000]).expect("a thousand bytes");
+    raw.expect_one_of(&[426, 425, 451]);
+    raw.run("NOOP", 200);
+    assert_eq!(support::names_in(&server.root), ["a"]);
+    assert_eq!(server.read("a"), b"old");
+}
+
+#[test]
+fn two_files_cannot_go_over_one_data_connection() {
+    let server = Server::start();
+    server.write("a", "abc");
+    let mut raw = server.login();
+    let data = data_connection(raw.epsv());
+    raw.send_bytes(b"RETR a\r\nRETR a\r\n");
+    assert_eq!(read_all(data), b"abc");
+    raw.expect(150);
+    raw.expect(226);
+    raw.expect(425);
+}
+
+#[test]
+fn epsv_all_is_for_good() {
+    // RFC 2428 §4: after EPSV ALL only EPSV sets up data connections.
+    let server = Server::start();
+    server.write("a", "abc");
+    let mut raw = server.login();
+    raw.run("EPSV ALL", 200);
+    raw.refused("PASV");
+    assert_eq!(raw.fetch("a"), b"abc");
+    let mut other = server.login();
+    other.pasv();
+    raw.run("EPSV 1", 229);
+}

@@ -1,0 +1,117 @@
+//! The real client as a process of its own, its commands by standard input.
+
+use super::{PATIENCE, finish, signal};
+use rustix::process::Signal;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A place to run the client in: a current folder for `put`, and a folder for downloads.
+pub(crate) struct Client {
+    server: SocketAddr,
+    folder: TempDir,
+}
+
+impl Client {
+    pub(crate) fn new(server: SocketAddr) -> Self {
+        let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("downloads")).expect("a folder for downloads");
+        Self { server, folder }
+    }
+
+    /// The client's current folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where a download of this name lands.
+    pub(crate) fn download(&self, name: &str) -> PathBuf {
+        self.folder.path().join("downloads").join(name)
+    }
+
+    /// Puts a file into the client's current folder.
+    #[track_caller]
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.folder.path().join(name), bytes)
+            .unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
+    }
+
+    /// Starts the client, which has read all of its commands when this is back.
+    #[track_caller]
+    pub(crate) fn spawn(&self, commands: &str) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ftp-client"))
+            .args(["--host", &self.server.ip().to_string()])
+            .args(["--port", &self.server.port().to_string()])
+            .arg("--downloads")
+            .arg(self.folder.path().join("downloads"))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client's binary runs");
+        // A few lines always fit into the pipe, so this does not wait for the client. One that ends before it has
+        // read them is for the caller to see by its status.
+        let mut input = child.stdin.take().expect("its standard input");
+        let _ = input.write_all(commands.as_bytes());
+        Running {
+            child: Some(child),
+            commands: commands.to_owned(),
+        }
+    }
+
+    /// Runs the client to its end.
+    #[track_caller]
+    pub(crate) fn run(&self, commands: &str) -> Output {
+        self.spawn(commands).output()
+    }
+
+    /// Runs the client to its end, which must be a good one, and gives its standard output.
+    #[track_caller]
+    pub(crate) fn succeed(&self, commands: &str) -> String {
+        let output = self.run(commands);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{commands:?} ended with {}:\n{errors}",
+            output.status
+        );
+        String::from_utf8(output.stdout).expect("the client writes UTF-8")
+    }
+}
+
+/// A client that runs, and dies with this value.
+pub(crate) struct Running {
+    child: Option<Child>,
+    commands: String,
+}
+
+impl Running {
+    #[track_caller]
+    pub(crate) fn signal(&self, wanted: Signal) {
+        signal(
+            self.child.as_ref().expect("it has not been waited for"),
+            wanted,
+        );
+    }
+
+    /// Waits for its end. What it writes must fit into a pipe (64 KiB).
+    #[track_caller]
+    pub(crate) fn output(mut self) -> Output {
+        let mut child = self.child.take().expect("it has not been waited for");
+        let what = format!("ftp-client with {:?} (within {PATIENCE:?})", self.commands);
+        finish(&mut child, &what);
+        child.wait_with_output().expect("the client's output")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

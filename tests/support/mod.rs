@@ -1,0 +1,75 @@
+//! What the tests share: the two binaries as processes, a raw FTP client, and data to compare.
+//!
+//! Everything here has a deadline, so that a fault is a failure with a text and never a hang.
+
+// Each test file is a crate of its own, and uses only a part of this.
+#![allow(dead_code, unused_imports)]
+
+mod client;
+mod data;
+mod process;
+mod raw;
+mod server;
+
+pub(crate) use client::Client;
+pub(crate) use data::{Pattern, assert_same, read_all};
+pub(crate) use process::{
+    Footprint, connections, descriptors, finish, pss_kib, raise_file_limit, signal, threads,
+};
+pub(crate) use raw::{Raw, Reply, connect_from, data_bytes, data_connection, try_connect};
+pub(crate) use server::Server;
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test fails. Far more than it should take on the slowest machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a temporary file of an upload begins.
+pub(crate) const TEMPORARY: &str = ".ftp-upload.";
+
+/// Asks again and again until there is an answer.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Asks again and again until it is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    wait_for(what, || so().then_some(()));
+}
+
+/// The names in a folder, sorted.
+#[track_caller]
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()))
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The temporary files of uploads in a folder and below it.
+pub(crate) fn temporaries(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    // A file may be renamed away while this walks.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(TEMPORARY) {
+            found.push(name);
+        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(temporaries(&entry.path()));
+        }
+    }
+    found
+}

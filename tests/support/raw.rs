@@ -1,0 +1,383 @@
+//! An FTP client that sends what it is told, right or wrong, and looks at every reply.
+
+use super::{PATIENCE, read_all};
+use socket2::{Domain, Socket, Type};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+
+/// One reply: its code, and its text as it came, with the codes, its lines parted by `\n`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) code: u16,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    /// The lines between the first and the last, as they came.
+    pub(crate) fn inner_lines(&self) -> Vec<&str> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        lines[1..lines.len().saturating_sub(1).max(1)].to_vec()
+    }
+
+    /// What stands between the first quote and the last one of a 257 reply, doubled quotes undone.
+    #[track_caller]
+    pub(crate) fn quoted(&self) -> String {
+        let first = self.text.find('"');
+        let last = self.text.rfind('"');
+        match (first, last) {
+            (Some(first), Some(last)) if first < last => {
+                self.text[first + 1..last].replace("\"\"", "\"")
+            }
+            _ => panic!("expected a path in quotes, got {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A control connection.
+pub(crate) struct Raw {
+    control: BufReader<TcpStream>,
+    /// What was sent last, for the texts of failures.
+    last: String,
+}
+
+impl Raw {
+    /// Connects and reads the greeting.
+    #[track_caller]
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let mut raw = Self::dial(address);
+        raw.expect(220);
+        raw
+    }
+
+    /// Connects only.
+    #[track_caller]
+    pub(crate) fn dial(address: SocketAddr) -> Self {
+        let socket = try_connect(address)
+            .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        Self::over(socket)
+    }
+
+    /// Talks over this connection.
+    pub(crate) fn over(socket: TcpStream) -> Self {
+        Self {
+            // Small, since a test holds 10,000 of them.
+            control: BufReader::with_capacity(512, socket),
+            last: "(nothing)".to_owned(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn login(&mut self) {
+        self.run("USER anonymous", 331);
+        self.run("PASS guest@example.com", 230);
+    }
+
+    /// Sends a whole login and reads no reply.
+    #[track_caller]
+    pub(crate) fn login_blindly(&mut self) {
+        self.send_bytes(b"USER anonymous\r\nPASS x\r\nNOOP\r\n");
+    }
+
+    /// Sends one line.
+    #[track_caller]
+    pub(crate) fn send(&mut self, line: &str) {
+        self.send_bytes(format!("{line}\r\n").as_bytes());
+    }
+
+    /// Sends these bytes and no line end.
+    #[track_caller]
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.last = bytes[..bytes.len().min(200)].escape_ascii().to_string();
+        if let Err(error) = self.control.get_mut().write_all(bytes) {
+            panic!("sending {}: {error}", self.last);
+        }
+    }
+
+    /// Reads one reply.
+    #[track_caller]
+    pub(crate) fn reply(&mut self) -> Reply {
+        match self.try_reply() {
+            Ok(reply) => reply,
+            Err(error) => panic!("expected a reply to {}, got {error}", self.last),
+        }
+    }
+
+    /// Reads one reply, or says why there is none.
+    pub(crate) fn try_reply(&mut self) -> io::Result<Reply> {
+        let bad = |line: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{line:?}"));
+        let mut text = self.line()?;
+        let code = text
+            .get(..3)
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(|| bad(&text))?;
+        match text.as_bytes().get(3) {
+            Some(b' ') => return Ok(Reply { code, text }),
+            Some(b'-') => {}
+            _ => return Err(bad(&text)),
+        }
+        loop {
+            let line = self.line()?;
+            text.push('\n');
+            text.push_str(&line);
+            if line.starts_with(&format!("{code} ")) {
+                return Ok(Reply { code, text });
+            }
+        }
+    }
+
+    /// Reads one line; its end must be CRLF.
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        self.control.read_until(b'\n', &mut line)?;
+        let Some(text) = line.strip_suffix(b"\r\n") else {
+            let what = line.escape_ascii();
+            let message = format!("a line that does not end in CRLF: \"{what}\"");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+        };
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// Reads one reply, which must have this code.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, code: u16) -> Reply {
+        self.expect_one_of(&[code])
+    }
+
+    /// Reads one reply, which must have one of these codes.
+    #[track_caller]
+    pub(crate) fn expect_one_of(&mut self, codes: &[u16]) -> Reply {
+        let reply = self.reply();
+        assert!(
+            codes.contains(&reply.code),
+            "expected {codes:?} to {}, got {reply}",
+            self.last
+        );
+        reply
+    }
+
+    /// Sends a line and reads its reply, which must have this code.
+    #[track_caller]
+    pub(crate) fn run(&mut self, line: &str, code: u16) -> Reply {
+        self.send(line);
+        self.expect(code)
+    }
+
+    /// Sends a line that must be refused for good (5yz), and checks that the session goes on.
+    #[track_caller]
+    pub(crate) fn refused(&mut self, line: &str) -> Reply {
+        self.send(line);
+        let reply = self.expect_refusal();
+        self.run("NOOP", 200);
+        reply
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_refusal(&mut self) -> Reply {
+        let reply = self.reply();
+        assert!(
+            (500..600).contains(&reply.code),
+            "expected {} to be refused, got {reply}",
+            self.last
+        );
+        reply
+    }
+
+    /// Reads the end of the connection.
+    #[track_caller]
+    pub(crate) fn expect_closed(&mut self) {
+        let mut rest = Vec::new();
+        match self.control.read_to_end(&mut rest) {
+            // A server that closes with bytes of ours unread makes a reset of it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            Ok(0) => {}
+            Ok(_) => panic!("expected the end, got \"{}\"", rest.escape_ascii()),
+            Err(error) => panic!("expected the end of the connection, got {error}"),
+        }
+    }
+
+    /// Asks for a data port by EPSV (RFC 2428) and says where it is.
+    #[track_caller]
+    pub(crate) fn epsv(&mut self) -> SocketAddr {
+        let reply = self.run("EPSV", 229);
+        let port = reply
+            .text
+            .split_once("(|||")
+            .and_then(|(_, rest)| rest.split_once("|)"))
+            .and_then(|(port, _)| port.parse().ok())
+            .unwrap_or_else(|| panic!("expected (|||port|), got {reply}"));
+        SocketAddr::new(self.peer().ip(), port)
+    }
+
+    /// Asks for a data port by PASV (RFC 959) and says where it is.
+    #[track_caller]
+    pub(crate) fn pasv(&mut self) -> SocketAddr {
+        let reply = self.run("PASV", 227);
+        let numbers: Vec<u8> = reply
+            .text
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .and_then(|(inner, _)| inner.split(',').map(|n| n.parse().ok()).collect())
+            .unwrap_or_else(|| panic!("expected (h1,h2,h3,h4,p1,p2), got {reply}"));
+        let [a, b, c, d, high, low] = numbers[..] else {
+            panic!("expected six numbers, got {reply}");
+        };
+        let port = u16::from_be_bytes([high, low]);
+        SocketAddr::from((Ipv4Addr::new(a, b, c, d), port))
+    }
+
+    /// Opens a data connection and begins a transfer, up to its 150.
+    #[track_caller]
+    pub(crate) fn begin(&mut self, command: &str) -> TcpStream {
+        let address = self.epsv();
+        let data = data_connection(address);
+        self.run(command, 150);
+        data
+    }
+
+    /// Opens a data connection and begins a transfer that may also be refused.
+    #[track_caller]
+    pub(crate) fn begin_any(&mut self, command: &str) -> Option<TcpStream> {
+        let data = data_connection(self.epsv());
+        self.send(command);
+        let reply = self.reply();
+        assert!(
+            reply.code == 150 || (400..600).contains(&reply.code),
+            "{command} gets {reply}"
+        );
+        (reply.code == 150).then_some(data)
+    }
+
+    /// Begins a transfer that must fail before it begins, with this code.
+    #[track_caller]
+    pub(crate) fn begin_refused(&mut self, command: &str, codes: &[u16]) -> Reply {
+        let address = self.epsv();
+        let data = data_connection(address);
+        self.send(command);
+        let reply = self.expect_one_of(codes);
+        assert_eq!(data_bytes(data), b"", "data of a refused {command}");
+        self.run("NOOP", 200);
+        reply
+    }
+
+    /// What a listing sends.
+    #[track_caller]
+    pub(crate) fn list(&mut self, command: &str) -> String {
+        let bytes = read_all(self.begin(command));
+        self.expect(226);
+        String::from_utf8(bytes).unwrap_or_else(|error| panic!("{command} sends no UTF-8: {error}"))
+    }
+
+    /// The rows of a listing, each of which must end in CRLF.
+    #[track_caller]
+    pub(crate) fn rows(&mut self, command: &str) -> Vec<String> {
+        let text = self.list(command);
+        assert!(
+            text.is_empty() || text.ends_with("\r\n"),
+            "{command}: the last row does not end in CRLF: {text:?}"
+        );
+        let rows: Vec<String> = text.split_terminator("\r\n").map(str::to_owned).collect();
+        for row in &rows {
+            assert!(
+                !row.contains(char::is_control),
+                "{command}: control characters in {row:?}"
+            );
+        }
+        rows
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch(&mut self, path: &str) -> Vec<u8> {
+        let bytes = read_all(self.begin(&format!("RETR {path}")));
+        self.expect(226);
+        bytes
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&mut self, path: &str, bytes: &[u8]) {
+        self.store_from(path, &mut &*bytes);
+    }
+
+    #[track_caller]
+    pub(crate) fn store_from(&mut self, path: &str, from: &mut impl Read) {
+        let mut data = self.begin(&format!("STOR {path}"));
+        io::copy(from, &mut data).unwrap_or_else(|error| panic!("sending {path}: {error}"));
+        drop(data);
+        self.expect(226);
+    }
+
+    /// The local address, which the server knows this client by.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.control.get_ref().local_addr().expect("an address")
+    }
+
+    fn peer(&self) -> SocketAddr {
+        self.control.get_ref().peer_addr().expect("an address")
+    }
+
+    /// Sends what was sent and the end, and stays to read.
+    #[track_caller]
+    pub(crate) fn finish_sending(&mut self) {
+        let socket = self.control.get_ref();
+        socket
+            .shutdown(Shutdown::Write)
+            .expect("the half of a connection closes");
+    }
+}
+
+/// Opens a connection to a data port.
+#[track_caller]
+pub(crate) fn data_connection(address: SocketAddr) -> TcpStream {
+    try_connect(address)
+        .unwrap_or_else(|error| panic!("cannot open a data connection to {address}: {error}"))
+}
+
+/// What comes over a connection that may also end in a reset.
+#[track_caller]
+pub(crate) fn data_bytes(mut data: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match data.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("expected the end of the data connection, got {error}"),
+    }
+    bytes
+}
+
+/// Connects, and sets the deadlines.
+pub(crate) fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    with_deadlines(socket)
+}
+
+/// Connects from another address of this machine: Linux has all of 127.0.0.0/8.
+#[track_caller]
+pub(crate) fn connect_from(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let connect = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((IpAddr::V4(from), 0)).into())?;
+        socket.connect_timeout(&to.into(), PATIENCE)?;
+        with_deadlines(socket.into())
+    };
+    connect().unwrap_or_else(|error| panic!("cannot connect from {from} to {to}: {error}"))
+}
+
+fn with_deadlines(socket: TcpStream) -> io::Result<TcpStream> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    // Otherwise a line behind another waits for the other's acknowledgement.
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,272 @@
+//! The real server as a process of its own, on a free port and a temporary folder.
+
+use super::{Footprint, Raw, finish, signal, wait_for, wait_until};
+use rustix::process::Signal;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use tempfile::TempDir;
+
+/// A server that serves `root`, and dies with this value. When the test fails, its log is shown.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    /// The folder that it serves.
+    pub(crate) root: PathBuf,
+    child: Child,
+    log: Text,
+    /// Holds `root` and nothing else, so that a test can put beside it what no client may reach.
+    outside: TempDir,
+}
+
+impl Server {
+    /// A server with the default flags.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with these flags too.
+    #[track_caller]
+    pub(crate) fn with(flags: &[&str]) -> Self {
+        Self::spawn(Self::command(), flags)
+    }
+
+    /// A server that begins with a low soft limit of open files, as a login shell's often is.
+    #[track_caller]
+    pub(crate) fn with_few_files(files: u32, flags: &[&str]) -> Self {
+        let mut command = clean("sh");
+        let script = format!("ulimit -S -n {files} && exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(Self::binary());
+        Self::spawn(command, flags)
+    }
+
+    /// The server's binary with no flags and none of the caller's settings.
+    pub(crate) fn command() -> Command {
+        clean(Self::binary())
+    }
+
+    /// Runs the server to its end: for flags that it is to refuse.
+    #[track_caller]
+    pub(crate) fn run(flags: &[&str]) -> Output {
+        let mut child = Self::command()
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server's binary runs");
+        finish(&mut child, &format!("ftp-server {flags:?}"));
+        child.wait_with_output().expect("the server's output")
+    }
+
+    /// Starts the command, a server on a temporary folder, with these flags.
+    #[track_caller]
+    pub(crate) fn spawn(mut command: Command, flags: &[&str]) -> Self {
+        let outside = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
+        let root = outside.path().join("root");
+        std::fs::create_dir(&root).expect("the root folder");
+        command.args(["--host", "127.0.0.1", "--port", "0", "--root"]);
+        command.arg(&root).args(flags);
+        Self::from_command(command, outside)
+    }
+
+    /// Starts the command as it is; `outside` must hold the folder `root` that it serves.
+    #[track_caller]
+    pub(crate) fn from_command(mut command: Command, outside: TempDir) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server's binary runs");
+        let output = Text::collect(child.stdout.take().expect("its standard output"));
+        let log = Text::collect(child.stderr.take().expect("its standard error"));
+        let first = wait_for("the server's first line", || {
+            if let Ok(Some(status)) = child.try_wait() {
+                panic!("the server ended at once with {status}:\n{}", log.get());
+            }
+            Some(output.get().split_once('\n')?.0.to_owned())
+        });
+        let address = first
+            .strip_prefix("ftp-server listening on ")
+            .and_then(|address| address.trim().parse().ok())
+            .unwrap_or_else(|| panic!("expected the listening address, got {first:?}"));
+        Self {
+            address,
+            root: outside.path().join("root"),
+            child,
+            log,
+            outside,
+        }
+    }
+
+    const fn binary() -> &'static str {
+        env!("CARGO_BIN_EXE_ftp-server")
+    }
+
+    /// A new session that has read its greeting.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> Raw {
+        Raw::connect(self.address)
+    }
+
+    /// A new session, logged in.
+    #[track_caller]
+    pub(crate) fn login(&self) -> Raw {
+        let mut raw = self.connect();
+        raw.login();
+        raw
+    }
+
+    /// A path in the served folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The folder that holds the served folder.
+    pub(crate) fn outside(&self) -> &Path {
+        self.outside.path()
+    }
+
+    /// Puts a file into the served folder.
+    #[track_caller]
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), bytes)
+            .unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
+    }
+
+    /// Puts a folder into the served folder.
+    #[track_caller]
+    pub(crate) fn make_folder(&self, name: &str) {
+        std::fs::create_dir_all(self.path(name))
+            .unwrap_or_else(|error| panic!("cannot make {name}: {error}"));
+    }
+
+    /// Reads a file of the served folder.
+    #[track_caller]
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
+    }
+
+    /// What it has written to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.get()
+    }
+
+    /// Waits for a log line that holds all of these.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, parts: &[&str]) -> String {
+        wait_for(&format!("a log line with {parts:?}"), || {
+            let log = self.log();
+            let mut lines = log.lines();
+            lines
+                .find(|line| parts.iter().all(|part| line.contains(part)))
+                .map(str::to_owned)
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn footprint(&self) -> Footprint {
+        Footprint::of(self.pid(), &self.root)
+    }
+
+    /// Waits until the server holds just what it held then.
+    #[track_caller]
+    pub(crate) fn wait_for_footprint(&self, before: &Footprint) {
+        let mut now = self.footprint();
+        let deadline = std::time::Instant::now() + super::PATIENCE;
+        while now != *before {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "the server leaks: it held {before:?} and now holds {now:?}"
+            );
+            thread::sleep(std::time::Duration::from_millis(5));
+            now = self.footprint();
+        }
+    }
+
+    /// Sends a signal and goes on.
+    #[track_caller]
+    pub(crate) fn signal(&self, wanted: Signal) {
+        signal(&self.child, wanted);
+    }
+
+    /// Waits until nobody can connect any more.
+    #[track_caller]
+    pub(crate) fn wait_until_closed(&self) {
+        wait_until("the server to refuse new clients", || {
+            super::try_connect(self.address).is_err()
+        });
+    }
+
+    /// Waits for the end of the process, which something has begun.
+    #[track_caller]
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        finish(&mut self.child, "the server")
+    }
+
+    /// Asks it to end, and waits.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Ends it for good and says so when there is anything of a panic in its log.
+    #[track_caller]
+    pub(crate) fn assert_never_panicked(&self) {
+        let log = self.log();
+        assert!(!log.contains("panicked at"), "the server panicked:\n{log}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the server's log ---\n{}--- end ---", self.log());
+        }
+    }
+}
+
+/// A command with none of the settings that the caller's environment may hold.
+fn clean(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        if name.starts_with("FTP_") || name.starts_with("RUST_LOG") {
+            command.env_remove(&key);
+        }
+    }
+    command
+}
+
+/// What a process has written so far. A thread empties the pipe, so that the process never waits for a reader.
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Text {
+    fn collect(mut pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let ours = Arc::clone(&text);
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
+                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                text.extend_from_slice(&chunk[..count]);
+            }
+        });
+        Self(ours)
+    }
+
+    fn get(&self) -> String {
+        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
