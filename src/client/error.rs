@@ -24,6 +24,9 @@ pub enum Trouble {
     /// A transfer did not bring what the server had announced.
     #[error("{0}")]
     Mismatch(String),
+    /// What was asked for cannot be done, and neither the server nor a connection is to blame.
+    #[error("{0}")]
+    Failed(String),
     /// A file or folder on this side.
     #[error("{0}")]
     Local(String),
@@ -50,7 +53,10 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
         Some(Trouble::Local(_)) => 7,
-        Some(Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Refused(_)) | None => 1,
+        Some(
+            Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Failed(_) | Trouble::Refused(_),
+        )
+        | None => 1,
     }
 }
 
