@@ -4,7 +4,8 @@ use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use std::io::{self, Write};
 
-/// What packagers ask of either binary.
+// What packagers ask of either binary. As a doc comment this would be the binary's own description in --help.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum Page {
     /// Write completions for a shell to standard output

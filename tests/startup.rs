@@ -153,3 +153,19 @@ fn quiet_is_quieter_and_verbose_is_not() {
         lengths[1]
     );
 }
+
+#[test]
+fn completions_and_the_man_page_are_written_without_a_server() {
+    for (arguments, part) in [
+        (["completions", "zsh"].as_slice(), "--passive-ports"),
+        (["man"].as_slice(), "passive"),
+    ] {
+        let output = Server::command()
+            .args(arguments)
+            .output()
+            .expect("the server's binary runs");
+        let page = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && page.contains(part), "{page}");
+        assert!(!page.contains("completions"), "{page}");
+    }
+}

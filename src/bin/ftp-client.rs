@@ -24,11 +24,7 @@ const CONNECT: u64 = 20;
 /// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 7 trouble with
 /// a local file.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
-)]
+#[command(name = "ftp-client", version)]
 struct Args {
     /// The server's name or address
     #[arg(long, default_value = "127.0.0.1", conflicts_with = "server")]
@@ -57,12 +53,25 @@ struct Args {
     /// The server, user and folder in one, ftp://user@host:port/folder, or @NAME for a bookmark
     #[arg(value_name = "URL")]
     server: Option<String>,
+}
+
+// The command line as a whole. The pages are made of `Args` alone, so that they do not offer themselves. A doc comment
+// here would take the place of that one in --help.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ftp-client",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
     #[command(subcommand)]
     page: Option<Page>,
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let Line { args, page } = Line::parse();
     // The logger takes everything of the client, so that the verb "verbose" can switch it on and off.
     env_logger::Builder::new()
         .filter_module("multi_client_ftp", log::LevelFilter::Debug)
@@ -73,7 +82,13 @@ fn main() -> ExitCode {
     } else {
         log::LevelFilter::Warn
     });
-    match run(args) {
+    let outcome = match page {
+        Some(page) => page.print(Args::command()).map_err(|error| {
+            Trouble::Local(format!("cannot write to standard output: {error}")).into()
+        }),
+        None => run(args),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             text::say(&format!("ftp-client: {error:#}"));
@@ -83,12 +98,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    if let Some(page) = args.page {
-        let print = page.print(Args::command());
-        return print.map_err(|error| {
-            Trouble::Local(format!("cannot write to standard output: {error}")).into()
-        });
-    }
     let source = match (&args.commands, &args.batch) {
         (Some(commands), _) => Source::Commands(commands.clone()),
         (None, Some(file)) if file == Path::new("-") => Source::Script,

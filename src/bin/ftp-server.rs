@@ -22,15 +22,8 @@ const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Serve one folder to many FTP clients at once.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    about,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
-)]
+#[command(name = "ftp-server", version)]
 struct Args {
-    #[command(subcommand)]
-    page: Option<Page>,
     /// Address or host name to listen on
     #[arg(long, env = "FTP_SERVER_HOST", default_value = "0.0.0.0")]
     host: String,
@@ -95,6 +88,21 @@ struct Args {
     quiet: bool,
 }
 
+// The command line as a whole. The pages are made of `Args` alone, so that they do not offer themselves. A doc comment
+// here would take the place of that one in --help.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ftp-server",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+    #[command(subcommand)]
+    page: Option<Page>,
+}
+
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Anonymous {
     Off,
@@ -118,9 +126,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let Line { args, page } = Line::parse();
     start_log(&args);
-    let outcome = match args.page {
+    let outcome = match page {
         Some(page) => page
             .print(Args::command())
             .context("cannot write to standard output"),

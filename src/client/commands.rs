@@ -25,7 +25,7 @@ pub struct Verb {
     /// How it is written: arguments in capitals, those that may be left out in brackets, `...` behind one that may
     /// be repeated. How many arguments the verb takes is read from here.
     pub usage: &'static str,
-    /// What it does, the first line in short.
+    /// What it does: a short line, and perhaps another with the details.
     pub help: &'static str,
     /// What Tab offers for each argument; the last is for all that follow.
     pub completes: &'static [Completes],
@@ -273,7 +273,7 @@ mod tests {
         assert!(hint("frobnicate").contains("help shows all"));
         assert!(hint("cdd").contains("cd"));
         assert_eq!(hint("pw "), "there is no verb \"pw \"; did you mean pwd?");
-        assert_eq!(hint("mp1").contains("mput"), true);
+        assert!(hint("mp1").contains("mput"));
         assert_eq!(hint("q"), "\"q\" may be quote or quit");
     }
 

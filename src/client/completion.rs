@@ -140,7 +140,10 @@ fn paths(typed: &Typed, list: impl FnOnce(&str) -> Vec<Name>) -> Vec<Pair> {
     } else {
         ""
     };
-    let path = |name: &Name| format!("{}{}", &folder[home.len()..], name.name);
+    let path = |name: &Name| {
+        let end = if name.folder { "/" } else { "" };
+        format!("{}{}{end}", &folder[home.len()..], name.name)
+    };
     // One needs quotes, all get them: only then does what they have in common begin them all.
     let quote = match typed.quote {
         Some(open) => Some(open),
@@ -151,17 +154,12 @@ fn paths(typed: &Typed, list: impl FnOnce(&str) -> Vec<Name>) -> Vec<Pair> {
     };
     let single = names.len() == 1;
     let pair = |name: &Name| {
+        // A quote is closed behind a folder too: the word goes on behind it all the same.
         let mut typed = match quote {
             Some(quote) => words::quote(&path(name), quote),
             None => path(name),
         };
-        if name.folder {
-            // It may go on from here, so the quote stays open.
-            if quote.is_some() {
-                typed.pop();
-            }
-            typed.push('/');
-        } else if single {
+        if single && !name.folder {
             typed.push(' ');
         }
         Pair {
@@ -198,8 +196,8 @@ mod tests {
         assert_eq!(completed("get a", &names), ["\"a b\"", "\"ab\""]);
         assert_eq!(completed("get 'a", &names), ["'a b'", "'ab'"]);
         assert_eq!(completed("get ab", &names), ["ab "]);
-        assert_eq!(completed("get c", &names), ["\"c d/"]);
-        assert_eq!(completed("get x/\"c ", &names), ["\"x/c d/"]);
+        assert_eq!(completed("get c", &names), ["\"c d/\""]);
+        assert_eq!(completed("get x/\"c ", &names), ["\"x/c d/\""]);
         assert_eq!(completed("get .", &names), [".e "]);
         assert_eq!(completed("put ~/a\" ", &names), ["~/\"a b\" "]);
         let typed = completed("get g", &names).remove(0);

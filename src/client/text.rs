@@ -96,6 +96,22 @@ pub fn single_name(name: &str) -> Result<&str, Trouble> {
     )))
 }
 
+/// Text in lines of no more than `columns`, each with `indent` before it. A longer word stands alone.
+#[must_use]
+pub fn wrap(text: &str, indent: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines
+}
+
 /// A number of bytes in the unit that fits: `14 bytes`, `1.4 MiB`.
 #[must_use]
 pub fn bytes(count: u64) -> String {
@@ -157,6 +173,12 @@ mod tests {
             "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d\u{FFFD}\u{FFFD}"
         );
         assert_eq!(clean("Grüße 日本 👩\u{200d}💻"), "Grüße 日本 👩\u{200d}💻");
+    }
+
+    #[test]
+    fn lines_are_wrapped_between_words() {
+        assert_eq!(wrap("a bc  def g", " ", 5), [" a bc", " def", " g"]);
+        assert_eq!(wrap("", " ", 5), [""; 0]);
     }
 
     #[test]

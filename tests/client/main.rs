@@ -4,5 +4,7 @@ mod download;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
 mod listing;
+mod script;
 mod session;
 mod upload;
+mod verbs;

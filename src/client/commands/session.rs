@@ -4,10 +4,13 @@ use super::{DONE, VERBS, Verb};
 use crate::client::error::Trouble;
 use crate::client::target::{FTP_PORT, Target};
 use crate::client::words::Word;
-use crate::client::{Client, bookmarks, text};
+use crate::client::{Client, bookmarks, screen, text};
 use anyhow::Result;
 use log::LevelFilter;
 use std::ops::ControlFlow;
+
+/// Lines of help are no longer than that, however wide the terminal is.
+const WIDE: usize = 100;
 
 pub(super) fn open(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
     let host = &arguments[0].text;
@@ -153,31 +156,35 @@ fn is_verbose() -> bool {
 }
 
 pub(super) fn help(_: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
+    let columns = screen::size().map_or(WIDE, |(columns, _)| columns.min(WIDE));
     if let Some(typed) = arguments.first() {
         let verb = Verb::find(&typed.text)?;
         let mut lines = vec![verb.usage.to_owned()];
-        lines.extend(verb.help.lines().map(|line| format!("  {line}")));
+        for line in verb.help.lines() {
+            lines.extend(text::wrap(line, "  ", columns));
+        }
         if !verb.aliases.is_empty() {
             lines.push(format!("  also: {}", verb.aliases.join(", ")));
         }
         text::show(lines)?;
         return DONE;
     }
+    let width = VERBS.iter().map(|verb| verb.usage.len());
     // The longest would push all the others to the right.
-    let width = VERBS
-        .iter()
-        .map(|verb| verb.usage.len())
-        .filter(|&len| len < 24)
-        .max();
-    let width = width.unwrap_or_default();
-    text::show(VERBS.iter().map(|verb| {
-        let also = match verb.aliases {
-            [] => String::new(),
-            aliases => format!(" (also: {})", aliases.join(", ")),
-        };
-        let help = verb.help.lines().next().unwrap_or_default();
-        format!("  {:<width$}  {help}{also}", verb.usage)
-    }))?;
+    let width = width.filter(|&width| width < 24).max().unwrap_or_default();
+    for verb in &VERBS {
+        let mut help = verb.help.lines().next().unwrap_or_default().to_owned();
+        if !verb.aliases.is_empty() {
+            help += &format!(" (also: {})", verb.aliases.join(", "));
+        }
+        let row = format!("  {:<width$}  {help}", verb.usage);
+        if row.chars().count() <= columns {
+            text::show([row])?;
+            continue;
+        }
+        text::show([format!("  {}", verb.usage)])?;
+        text::show(text::wrap(&help, "      ", columns))?;
+    }
     DONE
 }
 

@@ -72,8 +72,8 @@ pub const VERBS: [Verb; 38] = [
         "get FILE [LOCAL]",
         "get",
         "Download FILE, or all that match a glob\n\
-         The file lands in the downloads folder (see lpwd), under its own name or as LOCAL. LOCAL may be a path: one that\n\
-         does not begin with / or ~/ is below the downloads folder. A LOCAL that is a folder, or ends in /, takes the file\n\
+         The file lands in the downloads folder (see lpwd), under its own name or as LOCAL. LOCAL may be a path: one that \
+         does not begin with / or ~/ is below the downloads folder. A LOCAL that is a folder, or ends in /, takes the file \
          under its own name. - is standard output. Quotes switch globs off.",
         files::get,
     ).also(&["reget"]).completes(&[Remote, Downloads]),
@@ -87,7 +87,7 @@ pub const VERBS: [Verb; 38] = [
         "put FILE [REMOTE]",
         "put",
         "Upload FILE, or all that match a glob\n\
-         REMOTE is the name on the server; one that ends in / is a folder there. A FILE of - is standard input, and needs\n\
+         REMOTE is the name on the server; one that ends in / is a folder there. A FILE of - is standard input, and needs \
          a REMOTE. Quotes switch globs off.",
         files::put,
     ).completes(&[Local, Remote]),

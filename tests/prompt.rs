@@ -1,0 +1,405 @@
+//! The prompt as a person has it: the real client in a pseudo-terminal, against the real server.
+
+mod support;
+
+use rexpect::reader::Options;
+use rexpect::session::{PtySession, spawn_with_options};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{PATIENCE, Server, names_in};
+use tempfile::TempDir;
+
+const PROMPT: &str = "ftp> ";
+const TAB: &str = "\t";
+
+/// A server, and a user with a home folder who starts clients in a folder of their own.
+struct Desk {
+    server: Server,
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("work")).expect("a folder to work in");
+        Self {
+            server: Server::with(&["--anonymous", "full"]),
+            folder,
+        }
+    }
+
+    fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn work(&self, name: &str) -> PathBuf {
+        self.folder.path().join("work").join(name)
+    }
+
+    fn history(&self) -> PathBuf {
+        self.home().join(".local/state/multi-client-ftp/history")
+    }
+
+    fn command(&self, columns: u16) -> Command {
+        // The pseudo-terminal has no size of its own before somebody sets one.
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "stty cols $0 rows 24; exec \"$@\""])
+            .arg(columns.to_string())
+            .arg(env!("CARGO_BIN_EXE_ftp-client"))
+            .args(["--port", &self.server.address.port().to_string()])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home())
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm-256color")
+            .current_dir(self.work(""));
+        command
+    }
+
+    /// A client at its first prompt, with all that it writes as it is.
+    #[track_caller]
+    fn raw(&self, command: Command) -> Terminal {
+        Terminal::start(command, false)
+    }
+
+    /// A client at its first prompt.
+    #[track_caller]
+    fn prompt(&self) -> Terminal {
+        Terminal::start(self.command(80), true)
+    }
+}
+
+/// A client in a pseudo-terminal.
+struct Terminal(PtySession);
+
+impl Terminal {
+    #[track_caller]
+    fn start(command: Command, strip: bool) -> Self {
+        let patience = u64::try_from(PATIENCE.as_millis()).expect("a short time");
+        let options = Options::new()
+            .timeout_ms(Some(patience))
+            .strip_ansi_escape_codes(strip);
+        let session = spawn_with_options(command, options).expect("a pseudo-terminal");
+        let mut terminal = Self(session);
+        terminal.sees(PROMPT);
+        terminal
+    }
+
+    /// Waits for a text, and gives what came before it.
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> String {
+        match self.0.exp_string(text) {
+            Ok(before) => before,
+            Err(error) => panic!("waited in vain for {text:?}: {error}"),
+        }
+    }
+
+    /// Presses keys.
+    #[track_caller]
+    fn keys(&mut self, keys: &str) {
+        self.0.send(keys).expect("keys");
+        self.0.flush().expect("keys");
+    }
+
+    /// Types a line, and gives all up to the next prompt: the line as it was shown, and the answer.
+    #[track_caller]
+    fn line(&mut self, line: &str) -> String {
+        self.keys(&format!("{line}\r"));
+        // The line editor shows the line again with each key; the line end comes with the last of them.
+        let shown = self.sees("\n");
+        shown + "\n" + &self.sees(PROMPT)
+    }
+
+    /// Ends the client with `keys`, and checks that it ended well.
+    #[track_caller]
+    fn leave(mut self, keys: &str) {
+        self.keys(keys);
+        if let Err(error) = self.0.exp_eof() {
+            panic!("the client did not leave: {error}");
+        }
+    }
+}
+
+const CTRL_C: &str = "\x03";
+/// Unlike Ctrl-C it does not take what was typed behind it.
+const CTRL_U: &str = "\x15";
+const CTRL_D: &str = "\x04";
+const UP: &str = "\x1b[A";
+
+#[test]
+fn tab_completes_verbs_and_names_on_both_sides() {
+    let desk = Desk::new();
+    desk.server.write("report one.txt", "1");
+    desk.server.write("hello.txt", "hello");
+    desk.server.make_folder("in here");
+    desk.server.write("in here/deep.txt", "deep");
+    std::fs::write(desk.work("local file.txt"), "local").expect("a local file");
+    let mut terminal = desk.prompt();
+    // A verb that can be only one, and one that may be several.
+    terminal.keys(&format!("statu{TAB}\r"));
+    terminal.sees("downloads go to");
+    terminal.sees(PROMPT);
+    terminal.keys(&format!("mk{TAB}made\r"));
+    terminal.sees("made made");
+    terminal.sees(PROMPT);
+    terminal.keys(&format!("l{TAB}{TAB}"));
+    terminal.sees("lcd");
+    terminal.sees("lpwd");
+    terminal.keys(CTRL_U);
+    // A name with a blank is quoted, and a folder can be gone on from.
+    terminal.keys(&format!("get rep{TAB}\r"));
+    terminal.sees("got report one.txt");
+    terminal.sees(PROMPT);
+    terminal.keys(&format!("get in{TAB}{TAB}\r"));
+    terminal.sees("got in here/deep.txt");
+    terminal.sees(PROMPT);
+    // Local names, and a write that drops what was listed.
+    terminal.keys(&format!("put lo{TAB}\r"));
+    terminal.sees("sent local file.txt");
+    terminal.sees(PROMPT);
+    terminal.keys(&format!("rm lo{TAB}\r"));
+    terminal.sees("removed local file.txt");
+    terminal.sees(PROMPT);
+    terminal.keys(&format!("cd in{TAB}\r"));
+    terminal.sees("now in /in here");
+    terminal.sees(PROMPT);
+    terminal.leave("exit\r");
+    assert_eq!(
+        names_in(&desk.work("client_downloads")),
+        ["deep.txt", "report one.txt"]
+    );
+}
+
+#[test]
+fn tab_asks_for_a_folder_once() {
+    let desk = Desk::new();
+    desk.server.write("hello.txt", "hello");
+    let mut terminal = desk.prompt();
+    terminal.line("verbose on");
+    terminal.keys(&format!("get h{TAB}"));
+    terminal.sees("> MLSD");
+    terminal.sees("hello.txt");
+    terminal.keys(CTRL_U);
+    terminal.keys(&format!("get h{TAB}"));
+    assert!(!terminal.sees("hello.txt").contains("MLSD"));
+    terminal.keys(CTRL_U);
+    terminal.line("mkdir sub");
+    terminal.keys(&format!("cd s{TAB}"));
+    terminal.sees("> MLSD");
+    terminal.sees("sub/");
+    terminal.keys(CTRL_U);
+    terminal.leave(CTRL_D);
+}
+
+#[test]
+fn history_is_kept_across_runs_without_passwords() {
+    let desk = Desk::new();
+    let mut terminal = desk.prompt();
+    terminal.line("pwd");
+    terminal.line("user me s3cret");
+    terminal.line("quote PASS s3cret");
+    terminal.line(" lpwd");
+    terminal.leave(CTRL_D);
+    let history = std::fs::read_to_string(desk.history()).expect("the history");
+    assert_eq!(history, "pwd\n");
+    let mode = std::fs::metadata(desk.history())
+        .expect("the history")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut terminal = desk.prompt();
+    terminal.keys(&format!("{UP}\r"));
+    terminal.sees("pwd");
+    terminal.sees("/\r\n");
+    terminal.sees(PROMPT);
+    terminal.leave("bye\r");
+}
+
+#[test]
+fn ctrl_c_clears_the_line_and_ctrl_d_leaves() {
+    let desk = Desk::new();
+    desk.server.write("precious", "x");
+    let mut terminal = desk.prompt();
+    terminal.keys(&format!("rm precious{CTRL_C}"));
+    terminal.sees("\n");
+    terminal.sees(PROMPT);
+    assert!(terminal.line("pwd").contains("\n/\r"));
+    terminal.leave(CTRL_D);
+    assert!(desk.server.path("precious").exists());
+}
+
+#[test]
+fn mistakes_are_told_and_the_prompt_goes_on() {
+    let desk = Desk::new();
+    let mut terminal = desk.prompt();
+    for (typed, answer) in [
+        ("gte x", "did you mean get?"),
+        ("frobnicate", "help shows all"),
+        ("get", "usage: get FILE [LOCAL]"),
+        ("get 'x", "is not closed"),
+        ("get nothing", "550"),
+        ("cd nowhere", "550"),
+        ("get *.nothing", "no file matches *.nothing"),
+        ("put *.nothing", "no file matches *.nothing"),
+        ("quote RETR x", "get, put, append and ls do those"),
+        ("ascii", "there is no ascii mode"),
+        ("!exit 3", "exit status: 3"),
+        ("open @nothing", "there is no bookmark"),
+    ] {
+        let told = terminal.line(typed);
+        assert!(told.contains(answer), "{typed}: {told}");
+    }
+    terminal.line("close");
+    assert!(terminal.line("ls").contains("open HOST makes one"));
+    let port = desk.server.address.port();
+    let told = terminal.line(&format!("open 127.0.0.1 {port}"));
+    assert!(told.contains("connected to 127.0.0.1"), "{told}");
+    assert!(terminal.line("pwd").contains("\n/\r"));
+    terminal.leave("quit\r");
+}
+
+#[test]
+fn help_is_for_people() {
+    let desk = Desk::new();
+    let mut terminal = desk.prompt();
+    let all = terminal.line("help");
+    for verb in [
+        "get FILE [LOCAL]",
+        "mput FILE...",
+        "bookmark",
+        "! [COMMAND]",
+    ] {
+        assert!(all.contains(verb), "{verb}: {all}");
+    }
+    let get = terminal.line("help get");
+    assert!(get.contains("downloads folder"), "{get}");
+    assert!(get.lines().all(|line| line.chars().count() <= 80), "{get}");
+    terminal.leave(CTRL_D);
+}
+
+#[test]
+fn folders_are_coloured_unless_colours_are_unwanted() {
+    let desk = Desk::new();
+    desk.server.make_folder("folder");
+    let mut terminal = desk.raw(desk.command(80));
+    terminal.keys("ls\r");
+    terminal.sees("\x1b[1;34mfolder\x1b[0m/");
+    terminal.sees(PROMPT);
+    terminal.leave("exit\r");
+    let mut command = desk.command(80);
+    command.env("NO_COLOR", "1");
+    let mut terminal = desk.raw(command);
+    terminal.keys("ls\r");
+    let before = terminal.sees("folder/");
+    assert!(!before.contains("\x1b[1;34m"), "{before:?}");
+    terminal.sees(PROMPT);
+    terminal.leave("exit\r");
+}
+
+#[test]
+fn globs_and_the_quotes_that_switch_them_off() {
+    let desk = Desk::new();
+    desk.server.make_folder("logs");
+    for name in ["a.log", "b.log", "c.txt", "*.log"] {
+        desk.server.write(&format!("logs/{name}"), name);
+        std::fs::write(desk.work(name), name).expect("a local file");
+    }
+    let mut terminal = desk.prompt();
+    terminal.line("cd logs");
+    assert!(terminal.line("get '*.log' star/").contains("got *.log"));
+    assert_eq!(names_in(&desk.work("client_downloads/star")), ["*.log"]);
+    terminal.line("get [ab].log two/");
+    assert_eq!(
+        names_in(&desk.work("client_downloads/two")),
+        ["a.log", "b.log"]
+    );
+    terminal.line("mkdir up");
+    terminal.line("put *.log up");
+    assert_eq!(
+        names_in(&desk.server.path("logs/up")),
+        ["*.log", "a.log", "b.log"]
+    );
+    terminal.line("rm up/[ab]*");
+    assert_eq!(names_in(&desk.server.path("logs/up")), ["*.log"]);
+    let listed = terminal.line("ls *.txt");
+    assert!(
+        listed.contains("c.txt") && !listed.contains("a.log"),
+        "{listed}"
+    );
+    terminal.leave(CTRL_D);
+}
+
+#[test]
+fn a_narrow_terminal_cuts_no_name() {
+    let desk = Desk::new();
+    let name = "a name that is wider than forty columns are.txt";
+    desk.server.write(name, "x");
+    let mut terminal = Terminal::start(desk.command(40), true);
+    let listed = terminal.line("ls");
+    assert!(listed.contains(name), "{listed:?}");
+    let help = terminal.line("help put");
+    assert!(
+        help.lines().all(|line| line.chars().count() <= 40),
+        "{help}"
+    );
+    terminal.leave(CTRL_D);
+}
+
+#[test]
+fn a_long_text_is_shown_a_screenful_at_a_time() {
+    let desk = Desk::new();
+    let text: String = (1..=100).map(|line| format!("line {line}\n")).collect();
+    desk.server.write("text", text + "\x1b[2Jlast\n");
+    let mut terminal = desk.prompt();
+    terminal.keys("more text\r");
+    let first = terminal.sees("-- more");
+    assert!(
+        first.contains("line 1\r") && !first.contains("line 50\r"),
+        "{first}"
+    );
+    terminal.keys(" ");
+    assert!(terminal.sees("-- more").contains("line 40\r"));
+    terminal.keys("q");
+    let rest = terminal.sees(PROMPT);
+    assert!(!rest.contains("line 100"), "{rest}");
+    // With its escape it would have been taken for a terminal's.
+    assert!(terminal.line("cat text").contains("[2Jlast"));
+    terminal.leave(CTRL_D);
+}
+
+#[test]
+fn what_was_typed_ahead_is_not_lost() {
+    let desk = Desk::new();
+    let mut terminal = desk.prompt();
+    terminal.keys("mkdir a\rmkdir b\rmkdir c\r");
+    for name in ["a", "b", "c"] {
+        terminal.sees(&format!("made {name}"));
+    }
+    terminal.sees(PROMPT);
+    terminal.leave(CTRL_D);
+}
+
+#[test]
+fn bookmarks_are_kept_and_lead_back() {
+    let desk = Desk::new();
+    desk.server.make_folder("in here");
+    let file = desk.home().join(".config/multi-client-ftp/bookmarks.toml");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&file, "# mine\n[other]\nurl = \"ftp://other.example/\"\n").expect("a file");
+    let mut terminal = desk.prompt();
+    terminal.line("cd 'in here'");
+    let told = terminal.line("bookmark add here");
+    assert!(told.contains("in%20here"), "{told}");
+    terminal.line("cd /");
+    terminal.keys(&format!("open @h{TAB}\r"));
+    terminal.sees("connected to");
+    terminal.sees(PROMPT);
+    assert!(terminal.line("pwd").contains("\n/in here\r"));
+    assert!(terminal.line("bookmark list").contains("@other"));
+    terminal.line("bookmark remove @other");
+    terminal.leave(CTRL_D);
+    let text = std::fs::read_to_string(&file).expect("the bookmarks");
+    assert!(text.contains("[here]") && !text.contains("other"), "{text}");
+}
