@@ -1,5 +1,8 @@
 //! The prompt as a person has it: the real client in a pseudo-terminal, against the real server.
 
+#[path = "client/fake.rs"]
+#[allow(dead_code, unreachable_pub)] // a test is nobody's library, and this one uses a part of it
+mod fake;
 mod support;
 
 use rexpect::reader::Options;
@@ -42,13 +45,17 @@ impl Desk {
     }
 
     fn command(&self, columns: u16) -> Command {
+        self.command_to(self.server.address.port(), columns)
+    }
+
+    fn command_to(&self, port: u16, columns: u16) -> Command {
         // The pseudo-terminal has no size of its own before somebody sets one.
         let mut command = Command::new("sh");
         command
             .args(["-c", "stty cols $0 rows 24; exec \"$@\""])
             .arg(columns.to_string())
             .arg(env!("CARGO_BIN_EXE_ftp-client"))
-            .args(["--port", &self.server.address.port().to_string()])
+            .args(["--port", &port.to_string()])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home())
@@ -402,4 +409,63 @@ fn bookmarks_are_kept_and_lead_back() {
     terminal.leave(CTRL_D);
     let text = std::fs::read_to_string(&file).expect("the bookmarks");
     assert!(text.contains("[here]") && !text.contains("other"), "{text}");
+}
+
+#[test]
+fn a_slow_listing_is_waited_for_by_the_next_command_and_not_by_tab() {
+    let desk = Desk::new();
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let server = fake::Server::play(move |s| {
+        s.login();
+        let data = s.epsv();
+        s.expect("MLSD", "150 here it comes");
+        told.recv().expect("the test goes on");
+        data.send(b"type=file; hello.txt\r\n");
+        s.say("226 done");
+        s.expect("PWD", "257 \"/\"");
+        s.quit();
+    });
+    let mut terminal = Terminal::start(desk.command_to(server.port, 80), true);
+    terminal.keys(&format!("get h{TAB}"));
+    // Twice changes nothing: the listing is on its way.
+    terminal.keys(&format!("{TAB}{CTRL_U}"));
+    assert!(terminal.line("lpwd").contains("downloads go to"));
+    terminal.keys("pwd\r");
+    terminal.sees("waiting for the listing");
+    tell.send(()).expect("the server waits");
+    terminal.sees("/\r\n");
+    terminal.sees(PROMPT);
+    // By now it is known, so nothing more is asked.
+    terminal.keys(&format!("get h{TAB}"));
+    terminal.sees("get hello.txt ");
+    terminal.keys(CTRL_U);
+    terminal.leave(CTRL_D);
+    assert!(server.ended_well());
+}
+
+#[test]
+fn a_password_is_asked_for_and_shown_nowhere() {
+    let desk = Desk::new();
+    let server = fake::Server::with(|listener| {
+        let mut s = fake::Session::accept(&listener);
+        s.login();
+        s.quit();
+        let mut s = fake::Session::accept(&listener);
+        s.say("220 ready");
+        s.expect("USER me", "331 password?");
+        s.expect("PASS s3cret", "230 in");
+        s.expect("FEAT", "500 what?");
+        s.quit();
+    });
+    let mut terminal = Terminal::start(desk.command_to(server.port, 80), true);
+    terminal.keys("user me\r");
+    terminal.sees("Password of me: ");
+    terminal.keys("s3cret\r");
+    let shown = terminal.sees("connected to");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    terminal.sees(PROMPT);
+    terminal.leave("exit\r");
+    assert!(server.ended_well());
+    let history = std::fs::read_to_string(desk.history()).expect("the history");
+    assert_eq!(history, "user me\nexit\n");
 }

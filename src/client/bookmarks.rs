@@ -109,14 +109,15 @@ fn change(edit: impl FnOnce(&mut DocumentMut) -> Result<()>) -> Result<()> {
     })?;
     let mut document = read(&path)?;
     edit(&mut document)?;
+    // A link to a file that is kept elsewhere stays one.
+    let path = fs::canonicalize(&path).unwrap_or(path);
     let write = || {
         places::make_private(path.parent().unwrap_or(Path::new(".")))?;
         let fresh = path.with_extension("toml.new");
         let mut file = fs::File::create(&fresh)?;
         file.write_all(document.to_string().as_bytes())?;
         file.sync_all()?;
-        // A link to a file that is kept elsewhere stays one.
-        fs::rename(&fresh, fs::canonicalize(&path).unwrap_or(path.clone()))
+        fs::rename(&fresh, &path)
     };
     Ok(write().map_err(|error| trouble("write", &path, &error))?)
 }

@@ -144,14 +144,15 @@ fn paths(typed: &Typed, list: impl FnOnce(&str) -> Vec<Name>) -> Vec<Pair> {
         let end = if name.folder { "/" } else { "" };
         format!("{}{}{end}", &folder[home.len()..], name.name)
     };
-    // One needs quotes, all get them: only then does what they have in common begin them all.
-    let quote = match typed.quote {
-        Some(open) => Some(open),
-        None => names
-            .iter()
-            .any(|name| words::needs_quotes(&path(name)))
-            .then_some('"'),
-    };
+    // Of several candidates only what they have in common is put into the line, so that alone decides about quotes.
+    let common = names
+        .iter()
+        .map(&path)
+        .reduce(|a, b| common(&a, &b).to_owned());
+    let quote = typed.quote.or_else(|| {
+        let common = common.filter(|common| !common.is_empty())?;
+        words::needs_quotes(&common).then_some('"')
+    });
     let single = names.len() == 1;
     let pair = |name: &Name| {
         // A quote is closed behind a folder too: the word goes on behind it all the same.
@@ -168,6 +169,12 @@ fn paths(typed: &Typed, list: impl FnOnce(&str) -> Vec<Name>) -> Vec<Pair> {
         }
     };
     names.iter().map(pair).collect()
+}
+
+/// What both begin with.
+fn common<'a>(a: &'a str, b: &str) -> &'a str {
+    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b);
+    &a[..same.map(|(a, _)| a.len_utf8()).sum()]
 }
 
 #[cfg(test)]
@@ -193,7 +200,10 @@ mod tests {
             (".e", false),
             ("g\"'", false),
         ];
-        assert_eq!(completed("get a", &names), ["\"a b\"", "\"ab\""]);
+        assert_eq!(completed("get a", &names), ["a b", "ab"]);
+        assert_eq!(completed("get ", &names)[..2], ["a b", "ab"]);
+        let blanks = [("a b", false), ("a b c", false)];
+        assert_eq!(completed("get a", &blanks), ["\"a b\"", "\"a b c\""]);
         assert_eq!(completed("get 'a", &names), ["'a b'", "'ab'"]);
         assert_eq!(completed("get ab", &names), ["ab "]);
         assert_eq!(completed("get c", &names), ["\"c d/\""]);

@@ -193,12 +193,15 @@ impl Client {
     /// The server refused, or the connection broke.
     pub fn ask_folder(&mut self) -> Result<Option<String>> {
         let reply = self.connection()?.expect(&Command::Pwd)?;
-        self.folder = quoted(reply.text());
-        if self.folder.is_none() {
+        let folder = quoted(reply.text());
+        match (&self.folder, &folder) {
+            (None, Some(folder)) => self.located(folder),
             // Nobody knows any more what the listings were of.
-            self.forget_names();
+            (Some(_), None) => self.forget_names(),
+            _ => {}
         }
-        Ok(self.folder.clone())
+        self.folder.clone_from(&folder);
+        Ok(folder)
     }
 
     fn dial(&mut self) -> Result<Connection> {

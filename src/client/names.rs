@@ -127,6 +127,20 @@ impl Client {
         });
     }
 
+    /// The session goes to another folder. What was asked for as seen from an unknown one means another now.
+    pub(super) fn moved(&mut self) {
+        if self.folder.is_none() {
+            self.forget_names();
+        }
+    }
+
+    /// The current folder has just become known: so have those that were asked for as seen from there.
+    pub(super) fn located(&mut self, folder: &str) {
+        let known = std::mem::take(&mut self.names.known);
+        let absolute = |(path, names): (String, _)| (resolve(Some(folder), &path), names);
+        self.names.known = known.into_iter().map(absolute).collect();
+    }
+
     /// Forgets all listings: the server, the user or anything may be another.
     pub(super) fn forget_names(&mut self) {
         self.names.known.clear();
@@ -143,21 +157,25 @@ pub(super) fn listed(folder: &str) -> Option<&str> {
     }
 }
 
-/// The path of `path` as seen from `current`, with no `.`, `..` and doubled `/` in it.
+/// The path of `path` as seen from `current`, with no `.`, `..` and doubled `/` in it. As long as nobody knows where the
+/// session is, it is a relative one, which is no other folder's.
 fn resolve(current: Option<&str>, path: &str) -> String {
-    let whole = match path.strip_prefix('/') {
-        Some(_) => path.to_owned(),
-        None => format!("{}/{path}", current.unwrap_or_default()),
+    let whole = match current {
+        Some(current) if !path.starts_with('/') => format!("{current}/{path}"),
+        _ => path.to_owned(),
     };
+    let root = if whole.starts_with('/') { "/" } else { "" };
     let mut parts: Vec<&str> = Vec::new();
     for part in whole.split('/') {
         match part {
             "" | "." => {}
+            ".." if root.is_empty() && parts.last().is_none_or(|&last| last == "..") => {
+                parts.push(part);
+            }
             ".." => drop(parts.pop()),
             part => parts.push(part),
         }
     }
-    let root = if whole.starts_with('/') { "/" } else { "" };
     format!("{root}{}", parts.join("/"))
 }
 
@@ -173,7 +191,10 @@ mod tests {
             (Some("/a/b"), "../c//./d", "/a/c/d"),
             (Some("/a"), "/x/", "/x"),
             (Some("/"), "../..", "/"),
-            (None, "x/y/..", "/x"),
+            (None, "x/y/..", "x"),
+            (None, "", ""),
+            (None, "../../x", "../../x"),
+            (None, "/x", "/x"),
             (Some("in here"), "x", "in here/x"),
         ] {
             assert_eq!(resolve(current, path), expected, "{path} from {current:?}");

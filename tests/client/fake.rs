@@ -35,12 +35,14 @@ impl Server {
         Self { port, thread }
     }
 
+    /// Waits for the end of the script. Whether it was followed.
+    pub fn ended_well(self) -> bool {
+        self.thread.join().is_ok()
+    }
+
     /// Waits for the end of the script, and fails if the script did.
     pub fn finish(self, run: &Run) {
-        assert!(
-            self.thread.join().is_ok(),
-            "the script was not followed; {run}"
-        );
+        assert!(self.ended_well(), "the script was not followed; {run}");
     }
 }
 

@@ -102,6 +102,7 @@ pub(super) fn cdup(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
 
 /// Tells where the session is now.
 fn arrived(client: &mut Client) -> Result<ControlFlow<()>> {
+    client.moved();
     if let Some(folder) = client.ask_folder()? {
         text::say(&format!("now in {folder}"));
     }
