@@ -45,7 +45,13 @@ struct Args {
     #[arg(short, long)]
     verbose: bool,
     /// Carry out these commands, parted by ";", and end: -c 'cd in; get x'
-    #[arg(short, long, value_name = "COMMANDS", conflicts_with = "batch")]
+    #[arg(
+        short,
+        long,
+        value_name = "COMMANDS",
+        conflicts_with = "batch",
+        allow_hyphen_values = true
+    )]
     commands: Option<String>,
     /// Carry out the lines of this file and end; - is standard input
     #[arg(short, long, value_name = "FILE")]

@@ -127,7 +127,8 @@ impl Client {
     pub fn connect(&mut self) -> Result<()> {
         self.recall();
         if self.closed {
-            let error = "there is no connection; open HOST makes one";
+            let error =
+                "there is no connection; open HOST makes one, user NAME goes back to the last";
             return Err(Trouble::Connect(error.to_owned()).into());
         }
         if !self.connection.as_mut().is_some_and(Connection::is_alive) {

@@ -37,6 +37,11 @@ fn commands_of_the_command_line_are_parted_by_semicolons() {
         s.quit();
     });
     run.tells("line 1: cd x: the server answered \"550 no such folder\"");
+    scripted(&place, &["-c", "-rm x; exit"], "", 0, |s| {
+        s.login();
+        s.expect("DELE x", "550 no such file");
+        s.quit();
+    });
 }
 
 #[test]
