@@ -38,6 +38,9 @@ struct Args {
     /// The folder that downloads go to, made if missing
     #[arg(long, value_name = "FOLDER", default_value = "client_downloads")]
     downloads: PathBuf,
+    /// Compare every file by checksum after it arrived, if the server can
+    #[arg(long)]
+    verify: bool,
     /// Seconds without a sign of life from the server before the client gives up
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -75,7 +78,9 @@ fn options(args: Args) -> Result<Options> {
         port: args.port,
         user: args.user.unwrap_or_else(|| ANONYMOUS.to_owned()),
         folder: None,
+        state: state_folder().unwrap_or_else(|| args.downloads.clone()),
         downloads: args.downloads,
+        verify: args.verify,
         limits: Limits {
             connect: Duration::from_secs(CONNECT.min(args.timeout)),
             silence: Duration::from_secs(args.timeout),
@@ -85,6 +90,17 @@ fn options(args: Args) -> Result<Options> {
         apply(&url, &mut options)?;
     }
     Ok(options)
+}
+
+/// Where this user's programs keep what they want to find again (XDG Base Directory Specification).
+fn state_folder() -> Option<PathBuf> {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("multi-client-ftp"))
 }
 
 /// Reads host, port, user and folder from a URL (RFC 1738 §3.2).

@@ -212,10 +212,10 @@ fn get(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
         None => arguments[0].rsplit('/').next().unwrap_or_default(),
     };
     let folder = client.options().downloads.clone();
-    let (moved, path) = transfer::get(client.connection()?, &remote, &folder, local)?;
+    let verify = client.options().verify;
+    let (moved, path) = transfer::get(client.connection()?, &remote, &folder, local, verify)?;
     text::say(&format!(
-        "got {remote}: {}, saved as {}",
-        text::rate(moved.bytes, moved.took),
+        "got {remote}: {moved}, saved as {}",
         path.display()
     ));
     DONE
@@ -232,11 +232,16 @@ fn put(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
             .unwrap_or(&arguments[0]),
     };
     let remote: Arg = name.parse()?;
-    let moved = transfer::put(client.connection()?, local, &remote)?;
-    text::say(&format!(
-        "sent {remote}: {}",
-        text::rate(moved.bytes, moved.took)
-    ));
+    let record = client.upload_record(local, name)?;
+    let verify = client.options().verify;
+    let moved = transfer::put(
+        client.connection()?,
+        local,
+        &remote,
+        record.as_deref(),
+        verify,
+    )?;
+    text::say(&format!("sent {remote}: {moved}"));
     DONE
 }
 

@@ -290,9 +290,9 @@ mod tests {
         let mut cut = root.upload(&path, "me", Start::Anew).unwrap();
         cut.write_all(b"123456").unwrap();
         drop(cut);
-        assert_eq!(root.partial_size(&path, "me").unwrap(), 6);
+        assert_eq!(root.partial(&path, "me").unwrap().1, 6);
         assert_eq!(
-            root.partial_size(&path, "you").unwrap_err().kind(),
+            root.partial(&path, "you").unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
         assert!(root.upload(&path, "you", Start::At(4)).is_err());

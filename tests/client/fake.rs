@@ -87,6 +87,16 @@ impl Session {
         self.expect("QUIT", "221 bye");
     }
 
+    /// Lets anybody in, and knows all that it takes to go on from a part.
+    pub fn login_able(&mut self) {
+        self.say("220 ready");
+        self.expect("USER anonymous", "230 in");
+        self.expect(
+            "FEAT",
+            "211-Features\n HASH SHA-256;CRC32*\n MDTM\n REST STREAM\n211 End",
+        );
+    }
+
     /// Answers `EPSV`.
     #[track_caller]
     pub fn epsv(&mut self) -> Data {
@@ -228,6 +238,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.folder.path())
             .env_remove("FTP_PASSWORD")
+            .env("XDG_STATE_HOME", self.path("state"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

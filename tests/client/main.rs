@@ -4,5 +4,6 @@ mod download;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
 mod listing;
+mod resume;
 mod session;
 mod upload;

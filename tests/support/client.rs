@@ -47,6 +47,7 @@ impl Client {
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))
             .current_dir(self.folder.path())
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,126 @@
+//! Transfers that were cut, and go on where they stopped.
+
+use super::fake::{Place, Session, check};
+
+/// The first attempt at `hello, world`: what has come after `hello, ` is lost.
+fn cut(place: &Place) {
+    let run = check(place, "get f", 1, |s| {
+        s.login_able();
+        asked(s, 12, "20260102030405");
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"hello, ");
+        s.say("426 oh");
+        s.quit();
+    });
+    run.tells("426 oh");
+}
+
+fn asked(s: &mut Session, size: u64, time: &str) {
+    s.expect("TYPE I", "200 image");
+    s.expect("SIZE f", &format!("213 {size}"));
+    s.expect("MDTM f", &format!("213 {time}"));
+}
+
+#[test]
+fn a_download_goes_on_where_it_was_cut() {
+    let place = Place::new();
+    place.write("client_downloads/f", b"old");
+    cut(&place);
+    let names: Vec<String> = place
+        .downloads()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["f", "f.part", "f.part.facts"]);
+    let run = check(&place, "get f", 0, |s| {
+        s.login_able();
+        asked(s, 12, "20260102030405");
+        let data = s.epsv();
+        s.expect("REST 7", "350 go on");
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"world");
+        s.say("226 done");
+        s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
+        s.quit();
+    });
+    run.tells("going on after 7 bytes");
+    assert_eq!(
+        place.downloads(),
+        [("f".into(), "hello, world".into())],
+        "{run}"
+    );
+    let time = std::fs::metadata(place.path("client_downloads/f"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let seconds = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert_eq!(seconds, 1_767_323_045, "the time that the server said");
+}
+
+#[test]
+fn a_file_that_changed_since_is_fetched_from_the_start() {
+    let place = Place::new();
+    cut(&place);
+    let run = check(&place, "get f", 0, |s| {
+        s.login_able();
+        asked(s, 3, "20260102030406");
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"new");
+        s.say("226 done");
+        s.quit();
+    });
+    assert_eq!(place.downloads(), [("f".into(), "new".into())], "{run}");
+}
+
+#[test]
+fn a_bad_joint_is_noticed_and_the_file_fetched_from_the_start() {
+    let place = Place::new();
+    cut(&place);
+    let run = check(&place, "get f", 0, |s| {
+        s.login_able();
+        asked(s, 12, "20260102030405");
+        let data = s.epsv();
+        s.expect("REST 7", "350 go on");
+        s.expect("RETR f", "150 here it comes");
+        // Of the same size and time, and all the same another file.
+        data.send(b"WORLD");
+        s.say("226 done");
+        s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"hello, world");
+        s.say("226 done");
+        s.quit();
+    });
+    assert_eq!(
+        place.downloads(),
+        [("f".into(), "hello, world".into())],
+        "{run}"
+    );
+}
+
+#[test]
+fn a_server_that_takes_no_rest_sends_the_file_from_the_start() {
+    let place = Place::new();
+    cut(&place);
+    let run = check(&place, "get f", 0, |s| {
+        s.login_able();
+        asked(s, 12, "20260102030405");
+        let data = s.epsv();
+        s.expect("REST 7", "502 not now");
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"hello, world");
+        s.say("226 done");
+        s.quit();
+    });
+    assert_eq!(
+        place.downloads(),
+        [("f".into(), "hello, world".into())],
+        "{run}"
+    );
+}
