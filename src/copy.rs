@@ -1,5 +1,7 @@
-//! The copy loop of every transfer, on both sides.
+//! The copy loop of every transfer, on both sides, and the checksums of what was copied.
 
+use crate::protocol::hash::HashAlgorithm;
+use sha2::Digest as _;
 use std::io::{self, Read, Write};
 
 /// How many bytes one turn of the loop moves at the most.
@@ -14,6 +16,14 @@ pub enum CopyError {
     /// The target could not be written.
     #[error("writing: {0}")]
     Write(#[source] io::Error),
+}
+
+impl From<CopyError> for io::Error {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Read(error) | CopyError::Write(error) => error,
+        }
+    }
 }
 
 /// Moves all of `from` to `to` through `buffer` and tells `moved` of every chunk. Returns the number of bytes.
@@ -37,5 +47,91 @@ pub fn copy(
         to.write_all(&buffer[..count]).map_err(CopyError::Write)?;
         total += count as u64;
         moved(count as u64);
+    }
+}
+
+/// A checksum that is being made of what is written to it.
+pub enum Checksum {
+    /// SHA-256, FIPS 180-4.
+    Sha256(sha2::Sha256),
+    /// SHA-1, FIPS 180-4: good against accidents only.
+    Sha1(sha1::Sha1),
+    /// MD5, RFC 1321: good against accidents only.
+    Md5(md5::Md5),
+    /// CRC-32 of ISO 3309, as zip has it.
+    Crc32(crc32fast::Hasher),
+}
+
+impl Checksum {
+    /// A checksum of nothing so far.
+    #[must_use]
+    pub fn new(algorithm: HashAlgorithm) -> Self {
+        match algorithm {
+            HashAlgorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
+            HashAlgorithm::Sha1 => Self::Sha1(sha1::Sha1::new()),
+            HashAlgorithm::Md5 => Self::Md5(md5::Md5::new()),
+            HashAlgorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
+        }
+    }
+
+    /// The checksum in small hexadecimal digits.
+    #[must_use]
+    pub fn finish(self) -> String {
+        match self {
+            Self::Sha256(digest) => hex(&digest.finalize()),
+            Self::Sha1(digest) => hex(&digest.finalize()),
+            Self::Md5(digest) => hex(&digest.finalize()),
+            Self::Crc32(digest) => hex(&digest.finalize().to_be_bytes()),
+        }
+    }
+}
+
+impl Write for Checksum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Sha256(digest) => digest.update(bytes),
+            Self::Sha1(digest) => digest.update(bytes),
+            Self::Md5(digest) => digest.update(bytes),
+            Self::Crc32(digest) => digest.update(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes in small hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_of_abc() {
+        for (algorithm, expected) in [
+            (
+                HashAlgorithm::Sha256,
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            ),
+            (
+                HashAlgorithm::Sha1,
+                "a9993e364706816aba3e25717850c26c9cd0d89d",
+            ),
+            (HashAlgorithm::Md5, "900150983cd24fb0d6963f7d28e17f72"),
+            (HashAlgorithm::Crc32, "352441c2"),
+        ] {
+            let mut checksum = Checksum::new(algorithm);
+            assert_eq!(
+                copy(&mut &b"abc"[..], &mut checksum, &mut [0; 2], |_| {}).unwrap(),
+                3
+            );
+            assert_eq!(checksum.finish(), expected, "{algorithm}");
+        }
     }
 }

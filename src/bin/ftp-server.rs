@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use jiff::SignedDuration;
 use log::LevelFilter;
 use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -13,6 +14,9 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// The longest time that an option takes: a hundred years.
+const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Serve one folder to many FTP clients at once.
 #[derive(Debug, Parser)]
@@ -62,15 +66,18 @@ struct Args {
         default_value_t = 200
     )]
     max_clients_per_address: usize,
-    /// Seconds without a command after which a client is let go
-    #[arg(long, env = "FTP_SERVER_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    /// Time without a command after which a client is let go
+    #[arg(long, env = "FTP_SERVER_IDLE_TIMEOUT", value_name = "TIME", default_value = "300", value_parser = duration)]
     idle_timeout: Duration,
-    /// Seconds that a data connection may take to come, or stand still
-    #[arg(long, env = "FTP_SERVER_DATA_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    /// Time that a data connection may take to come, or stand still
+    #[arg(long, env = "FTP_SERVER_DATA_TIMEOUT", value_name = "TIME", default_value = "60", value_parser = duration)]
     data_timeout: Duration,
-    /// Seconds that transfers may go on after SIGINT or SIGTERM
-    #[arg(long, env = "FTP_SERVER_DRAIN", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    /// Time that transfers may go on after SIGINT or SIGTERM
+    #[arg(long, env = "FTP_SERVER_DRAIN", value_name = "TIME", default_value = "30", value_parser = duration)]
     drain: Duration,
+    /// How long a cut upload is kept, for its client to go on from
+    #[arg(long, env = "FTP_SERVER_KEEP_PARTIALS", value_name = "TIME", default_value = "24h", value_parser = duration)]
+    keep_partials: Duration,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
     verbose: u8,
@@ -87,11 +94,18 @@ enum Anonymous {
     Full,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<u32>() {
-        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
-        _ => Err("expected a number of seconds from 1 on".to_owned()),
-    }
+/// Seconds as a plain number, or with units as in `90s`, `5m` or `24h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = match text.parse::<u32>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
+        Err(_) => text
+            .parse::<SignedDuration>()
+            .ok()
+            .and_then(|duration| duration.try_into().ok()),
+    };
+    parsed
+        .filter(|duration| (Duration::from_secs(1)..=MAX_DURATION).contains(duration))
+        .ok_or_else(|| "expected seconds, or a time such as 90s, 5m or 24h".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -157,6 +171,7 @@ fn config(args: Args) -> Result<Config> {
             Anonymous::Write => Some(Access::Write),
             Anonymous::Full => Some(Access::Full),
         },
+        keep_partials: args.keep_partials,
         limits: Limits {
             clients: args.max_clients,
             clients_per_address: args.max_clients_per_address,

@@ -1,8 +1,11 @@
 //! Commands: a verb and its argument (RFC 959 §5.3, and the RFCs named at each verb).
 
-use super::address::{AddressError, ExtendedHostPort, HostPort, Network};
-use super::entry;
+use super::address::{AddressError, ExtendedHostPort, HostPort};
+pub use super::argument::{Arg, Epsv, Mode, Password, Structure, TransferType};
+use super::hash::HashAlgorithm;
 use super::reply::{Reply, ReplyCode};
+use super::site::Site;
+use super::time;
 use jiff::Timestamp;
 use std::fmt;
 use std::io::{self, Write};
@@ -23,7 +26,7 @@ pub enum Command {
     Noop,
     Help(Option<Arg>),
     Stat(Option<Arg>),
-    Site(Arg),
+    Site(Site),
     Type(TransferType),
     Mode(Mode),
     Stru(Structure),
@@ -56,6 +59,8 @@ pub enum Command {
     Abor,
     /// draft-bryan-ftpext-hash.
     Hash(Arg),
+    /// `XSHA256`, `XSHA1`, `XMD5` and `XCRC`: what clients said before there was `HASH`.
+    XHash(HashAlgorithm, Arg),
 }
 
 /// Why a line is no command. Each has its reply: [`CommandError::reply`].
@@ -106,202 +111,6 @@ impl CommandError {
         };
         let text = self.to_string();
         Reply::new(code, text[..1].to_uppercase() + &text[1..] + ".")
-    }
-}
-
-/// The argument of a command: not empty, and without CR, LF and NUL, so that it can neither end its line nor hide
-/// a second command behind it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Arg(String);
-
-impl Arg {
-    /// The argument as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Arg {
-    type Err = CommandError;
-
-    fn from_str(text: &str) -> Result<Self, CommandError> {
-        match text {
-            "" => Err(CommandError::MissingArgument),
-            _ if text.contains(['\r', '\n', '\0']) => Err(CommandError::BadArgument),
-            _ => Ok(Self(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Arg {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A password. It prints as `***` wherever it is printed; only [`Command::write_to`] sends it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
-
-impl Password {
-    /// The password itself, to check it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Password {
-    type Err = CommandError;
-
-    fn from_str(text: &str) -> Result<Self, CommandError> {
-        if text.contains(['\r', '\n', '\0']) {
-            return Err(CommandError::BadArgument);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// How `TYPE` says that bytes are to be read (RFC 959 §3.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransferType {
-    /// `A`: text, its lines end in CRLF on the wire.
-    Ascii,
-    /// `I`: bytes as they are.
-    Image,
-    /// `L 8`: bytes as they are, by another name.
-    Local8,
-}
-
-/// How `MODE` says that the end of a file is marked (RFC 959 §3.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Mode {
-    Stream,
-    Block,
-    Compressed,
-}
-
-/// What `STRU` says a file is made of (RFC 959 §3.1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Structure {
-    File,
-    Record,
-    Page,
-}
-
-/// The argument of `EPSV` (RFC 2428 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Epsv {
-    /// No argument: the network of the control connection.
-    Same,
-    /// `1` or `2`.
-    On(Network),
-    /// `ALL`: from now on only `EPSV` will be used.
-    All,
-}
-
-impl fmt::Display for TransferType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ascii => "A",
-            Self::Image => "I",
-            Self::Local8 => "L 8",
-        })
-    }
-}
-
-impl FromStr for TransferType {
-    type Err = CommandError;
-
-    fn from_str(text: &str) -> Result<Self, CommandError> {
-        let mut words = text.split_ascii_whitespace().map(str::to_ascii_uppercase);
-        let (kind, form) = (words.next().unwrap_or_default(), words.next());
-        if words.next().is_some() {
-            return Err(CommandError::BadArgument);
-        }
-        match (kind.as_str(), form.as_deref()) {
-            ("A", None | Some("N")) => Ok(Self::Ascii),
-            ("I", None) => Ok(Self::Image),
-            ("L", Some("8")) | ("L8", None) => Ok(Self::Local8),
-            ("A" | "E", Some("T" | "C")) | ("E", None | Some("N")) => {
-                Err(CommandError::Unsupported)
-            }
-            ("L", Some(size)) if size.parse::<u8>().is_ok() => Err(CommandError::Unsupported),
-            _ => Err(CommandError::BadArgument),
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stream => "S",
-            Self::Block => "B",
-            Self::Compressed => "C",
-        })
-    }
-}
-
-impl FromStr for Mode {
-    type Err = CommandError;
-
-    fn from_str(text: &str) -> Result<Self, CommandError> {
-        match text {
-            "S" | "s" => Ok(Self::Stream),
-            "B" | "b" => Ok(Self::Block),
-            "C" | "c" => Ok(Self::Compressed),
-            _ => Err(CommandError::BadArgument),
-        }
-    }
-}
-
-impl fmt::Display for Structure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::File => "F",
-            Self::Record => "R",
-            Self::Page => "P",
-        })
-    }
-}
-
-impl FromStr for Structure {
-    type Err = CommandError;
-
-    fn from_str(text: &str) -> Result<Self, CommandError> {
-        match text {
-            "F" | "f" => Ok(Self::File),
-            "R" | "r" => Ok(Self::Record),
-            "P" | "p" => Ok(Self::Page),
-            _ => Err(CommandError::BadArgument),
-        }
-    }
-}
-
-impl FromStr for Epsv {
-    type Err = CommandError;
-
-    fn from_str(text: &str) -> Result<Self, CommandError> {
-        match text.trim() {
-            "" => Ok(Self::Same),
-            all if all.eq_ignore_ascii_case("ALL") => Ok(Self::All),
-            network => Ok(Self::On(network.parse()?)),
-        }
     }
 }
 
@@ -365,7 +174,7 @@ impl<'l> Rest<'l> {
             .text()?
             .split_once(' ')
             .ok_or(CommandError::MissingArgument)?;
-        let time = entry::parse_time(time).ok_or(CommandError::BadArgument)?;
+        let time = time::parse_time(time).ok_or(CommandError::BadArgument)?;
         Ok((time, path.parse()?))
     }
 }
@@ -391,7 +200,7 @@ impl FromStr for Command {
             "NOOP" => rest.none(Self::Noop)?,
             "HELP" => Self::Help(rest.optional()?),
             "STAT" => Self::Stat(rest.optional()?),
-            "SITE" => Self::Site(rest.arg()?),
+            "SITE" => Self::Site(rest.text()?.parse()?),
             "TYPE" => Self::Type(rest.value()?),
             "MODE" => Self::Mode(rest.value()?),
             "STRU" => Self::Stru(rest.value()?),
@@ -424,6 +233,10 @@ impl FromStr for Command {
             "REST" => Self::Rest(rest.number()?),
             "ABOR" => rest.none(Self::Abor)?,
             "HASH" => Self::Hash(rest.arg()?),
+            "XSHA256" => Self::XHash(HashAlgorithm::Sha256, rest.arg()?),
+            "XSHA1" | "XSHA" => Self::XHash(HashAlgorithm::Sha1, rest.arg()?),
+            "XMD5" => Self::XHash(HashAlgorithm::Md5, rest.arg()?),
+            "XCRC" => Self::XHash(HashAlgorithm::Crc32, rest.arg()?),
             "ACCT" | "SMNT" | "REIN" | "ADAT" | "AUTH" | "CCC" | "CONF" | "ENC" | "LANG"
             | "MIC" | "PBSZ" | "PROT" | "LPRT" | "LPSV" | "MLFL" | "MAIL" | "MSND" | "MSOM"
             | "MSAM" | "MRSQ" | "MRCP" | "RANG" => return Err(CommandError::NotImplemented),
@@ -479,6 +292,10 @@ impl Command {
             Self::Rest(_) => "REST",
             Self::Abor => "ABOR",
             Self::Hash(_) => "HASH",
+            Self::XHash(HashAlgorithm::Sha256, _) => "XSHA256",
+            Self::XHash(HashAlgorithm::Sha1, _) => "XSHA1",
+            Self::XHash(HashAlgorithm::Md5, _) => "XMD5",
+            Self::XHash(HashAlgorithm::Crc32, _) => "XCRC",
         }
     }
 
@@ -504,7 +321,6 @@ impl fmt::Display for Command {
             | Self::Opts(arg)
             | Self::Clnt(arg)
             | Self::Host(arg)
-            | Self::Site(arg)
             | Self::Cwd(arg)
             | Self::Mkd(arg)
             | Self::Rmd(arg)
@@ -516,7 +332,8 @@ impl fmt::Display for Command {
             | Self::Retr(arg)
             | Self::Stor(arg)
             | Self::Appe(arg)
-            | Self::Hash(arg) => write!(f, " {arg}"),
+            | Self::Hash(arg)
+            | Self::XHash(_, arg) => write!(f, " {arg}"),
             Self::Help(arg)
             | Self::Stat(arg)
             | Self::List(arg)
@@ -529,7 +346,8 @@ impl fmt::Display for Command {
             Self::Mode(value) => write!(f, " {value}"),
             Self::Stru(value) => write!(f, " {value}"),
             Self::Allo(number) | Self::Rest(number) => write!(f, " {number}"),
-            Self::Mfmt(time, path) => write!(f, " {} {path}", entry::format_time(*time)),
+            Self::Mfmt(time, path) => write!(f, " {} {path}", time::format_time(*time)),
+            Self::Site(site) => write!(f, " {site}"),
             Self::Eprt(address) => write!(f, " {address}"),
             Self::Port(address) => write!(f, " {address}"),
             Self::Epsv(Epsv::On(network)) => write!(f, " {network}"),
@@ -550,6 +368,7 @@ impl fmt::Display for Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::address::Network;
     use proptest::prelude::*;
     use std::net::{SocketAddr, SocketAddrV4};
 
@@ -630,12 +449,11 @@ mod tests {
             Command::List(None),
             Command::Mlsd(None),
         ];
-        let with_arg: [fn(Arg) -> Command; 17] = [
+        let with_arg: [fn(Arg) -> Command; 16] = [
             Command::User,
             Command::Opts,
             Command::Clnt,
             Command::Host,
-            Command::Site,
             Command::Cwd,
             Command::Mkd,
             Command::Rmd,
@@ -674,6 +492,8 @@ mod tests {
                 )))
             }),
             (time, arg()).prop_map(|(time, path)| Command::Mfmt(time, path)),
+            arg().prop_map(|path| Command::Site(Site::Chmod(0o640, path))),
+            arg().prop_map(|path| Command::XHash(HashAlgorithm::Crc32, path)),
         ]
     }
 

@@ -4,9 +4,14 @@
 //! knows a socket: input is any [`BufRead`], output any [`std::io::Write`].
 
 pub mod address;
+pub mod argument;
 pub mod command;
 pub mod entry;
+pub mod hash;
 pub mod reply;
+pub mod row;
+pub mod site;
+pub mod time;
 
 use std::io::{self, BufRead};
 

@@ -73,6 +73,8 @@ impl ReplyCode {
     pub const UNAVAILABLE: Self = Self(550);
     pub const OVER_LIMIT: Self = Self(552);
     pub const NAME_NOT_ALLOWED: Self = Self(553);
+    /// RFC 3659 §5.3: the restart position is past the end.
+    pub const BAD_RESTART: Self = Self(554);
 }
 
 impl ReplyCode {

@@ -30,6 +30,8 @@ pub(super) enum Seen {
     Nothing,
     /// `ABOR`, which stays in the queue to be answered in its turn.
     Abort,
+    /// `STAT`, which is to be answered at once (RFC 959 §4.1.3).
+    Status,
     /// The end of the connection.
     Closed,
 }
@@ -90,6 +92,10 @@ impl Control {
         while self.wants_input() {
             match self.lines.read(&mut self.input) {
                 Ok(Some(line)) => {
+                    // Behind other commands it waits for its turn, so that the answers stay in order.
+                    if self.ahead.is_empty() && is(&line, b"STAT") {
+                        return Seen::Status;
+                    }
                     let abort = is(&line, b"ABOR");
                     self.ahead.push_back(line);
                     if abort {

@@ -2,6 +2,7 @@
 
 use super::Phase;
 use super::control::{Control, Seen};
+use crate::protocol::reply::{Reply, ReplyCode};
 use cap_std::fs::File;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -95,6 +96,30 @@ pub(super) struct DataListener {
     port: u16,
 }
 
+/// Where the next data connection comes from, as the client's last `EPSV`, `PASV`, `EPRT` or `PORT` has it.
+#[derive(Debug)]
+pub(super) enum DataSource {
+    /// The client connects to a port of ours.
+    Passive(DataListener),
+    /// We connect from this address of ours to that one of the client's.
+    Active(IpAddr, SocketAddr),
+}
+
+impl DataSource {
+    /// Waits at most `timeout` for the connection with `peer`, and frees the port.
+    pub(super) fn open(
+        self,
+        peer: IpAddr,
+        watch: Watch<'_>,
+        timeout: Duration,
+    ) -> Result<DataChannel<'_>, Cut> {
+        match self {
+            Self::Passive(listener) => listener.accept(peer, watch, timeout),
+            Self::Active(local, target) => connect(local, target, watch, timeout),
+        }
+    }
+}
+
 /// Why a transfer ended before its time, for reasons other than its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -102,6 +127,8 @@ pub(super) enum Cut {
     Aborted,
     /// The control connection is gone.
     Gone,
+    /// The client could not be reached where its `PORT` or `EPRT` said, or the system has no room for a connection.
+    Unreachable,
     /// Nothing moved for as long as `--data-timeout`.
     Stalled,
     /// The server is shutting down and will wait no longer.
@@ -109,9 +136,23 @@ pub(super) enum Cut {
 }
 
 /// Waits for a data socket and watches the control connection meanwhile.
-struct Watch<'s> {
-    control: &'s mut Control,
-    phase: &'s Phase,
+pub(super) struct Watch<'s> {
+    pub(super) control: &'s mut Control,
+    pub(super) phase: &'s Phase,
+    /// What is going on, for a client that asks with `STAT`.
+    pub(super) activity: &'s str,
+    moved: u64,
+}
+
+impl<'s> Watch<'s> {
+    pub(super) const fn new(control: &'s mut Control, phase: &'s Phase, activity: &'s str) -> Self {
+        Self {
+            control,
+            phase,
+            activity,
+            moved: 0,
+        }
+    }
 }
 
 impl Watch<'_> {
@@ -160,6 +201,12 @@ impl Watch<'_> {
             match self.control.look() {
                 Seen::Abort => return Err(Cut::Aborted),
                 // A server that drains has closed the reading side itself, to wake the idle sessions.
+                Seen::Status => {
+                    let text = format!("{}, {} bytes so far.", self.activity, self.moved);
+                    self.control
+                        .send(&Reply::new(ReplyCode::SYSTEM_STATUS, text))
+                        .map_err(|_| Cut::Gone)?;
+                }
                 Seen::Closed if !self.phase.is_draining() => return Err(Cut::Gone),
                 Seen::Closed | Seen::Nothing => {}
             }
@@ -176,27 +223,18 @@ impl DataListener {
 
     /// Waits for `peer` to connect and frees the port. Connections of anybody else are closed, and the wait goes on
     /// (RFC 2577 §4).
-    pub(super) fn accept<'s>(
+    fn accept(
         self,
         peer: IpAddr,
-        control: &'s mut Control,
-        phase: &'s Phase,
+        mut watch: Watch<'_>,
         timeout: Duration,
-    ) -> Result<DataChannel<'s>, Cut> {
-        let mut watch = Watch { control, phase };
+    ) -> Result<DataChannel<'_>, Cut> {
         let deadline = Instant::now() + timeout;
         loop {
             match self.socket.accept() {
                 Ok((socket, from)) if from.ip().to_canonical() == peer => {
                     socket.set_nonblocking(true).map_err(|_| Cut::Gone)?;
-                    return Ok(DataChannel {
-                        socket,
-                        watch,
-                        timeout,
-                        moved: 0,
-                        unwatched: 0,
-                        cut: None,
-                    });
+                    return Ok(DataChannel::new(socket, watch, timeout));
                 }
                 Ok((_, from)) => log::warn!("{from} connected to the data port of {peer}, closed"),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -206,10 +244,45 @@ impl DataListener {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     log::warn!("cannot accept a data connection of {peer}: {error}");
-                    return Err(Cut::Stalled);
+                    return Err(Cut::Unreachable);
                 }
             }
         }
+    }
+}
+
+/// Connects to where the client listens (RFC 959 §3.2, active mode).
+fn connect(
+    local: IpAddr,
+    target: SocketAddr,
+    mut watch: Watch<'_>,
+    timeout: Duration,
+) -> Result<DataChannel<'_>, Cut> {
+    let unreachable = |error: &io::Error| {
+        log::info!("cannot connect to {target}: {error}");
+        Cut::Unreachable
+    };
+    let begin = || {
+        let socket = Socket::new(
+            Domain::for_address(target),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        // From the address that the client knows: its firewall may let in no other.
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&target.into()) {
+            Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
+                Err(error)
+            }
+            _ => Ok(TcpStream::from(socket)),
+        }
+    };
+    let socket = begin().map_err(|error| unreachable(&error))?;
+    watch.wait(&socket, PollFlags::OUT, Instant::now() + timeout)?;
+    match socket.take_error() {
+        Ok(None) => Ok(DataChannel::new(socket, watch, timeout)),
+        Ok(Some(error)) | Err(error) => Err(unreachable(&error)),
     }
 }
 
@@ -221,15 +294,24 @@ pub(super) struct DataChannel<'s> {
     socket: TcpStream,
     watch: Watch<'s>,
     timeout: Duration,
-    moved: u64,
     unwatched: u64,
     cut: Option<Cut>,
 }
 
-impl DataChannel<'_> {
+impl<'s> DataChannel<'s> {
+    const fn new(socket: TcpStream, watch: Watch<'s>, timeout: Duration) -> Self {
+        Self {
+            socket,
+            watch,
+            timeout,
+            unwatched: 0,
+            cut: None,
+        }
+    }
+
     /// How many bytes have gone over the connection.
     pub(super) const fn moved(&self) -> u64 {
-        self.moved
+        self.watch.moved
     }
 
     /// Why the channel refuses to go on, if it does.
@@ -237,21 +319,20 @@ impl DataChannel<'_> {
         self.cut
     }
 
-    /// Sends `size` bytes of a file without a copy through this process.
+    /// Sends a file from byte `start` to byte `end` without a copy through this process.
     ///
     /// # Errors
     /// The data connection failed or was cut, or the file could not be read.
-    pub(super) fn send_file(&mut self, file: &File, size: u64) -> io::Result<()> {
-        let mut left = size;
-        while left > 0 {
-            let chunk = usize::try_from(left.min(SENDFILE_CHUNK)).unwrap_or(usize::MAX);
+    pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
+        let mut at = start;
+        while at < end {
+            let chunk = usize::try_from((end - at).min(SENDFILE_CHUNK)).unwrap_or(usize::MAX);
             let sent = self.attempt(PollFlags::OUT, |socket| {
-                Ok(rustix::fs::sendfile(socket, file, None, chunk)?)
+                Ok(rustix::fs::sendfile(socket, file, Some(&mut at), chunk)?)
             })?;
             if sent == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            left -= sent as u64;
         }
         Ok(())
     }
@@ -283,7 +364,7 @@ impl DataChannel<'_> {
         loop {
             match call(&self.socket) {
                 Ok(count) => {
-                    self.moved += count as u64;
+                    self.watch.moved += count as u64;
                     self.unwatched += count as u64;
                     return Ok(count);
                 }

@@ -30,8 +30,13 @@ pub(super) fn file(error: &io::Error, path: &VirtualPath) -> Reply {
         io::ErrorKind::IsADirectory => (ReplyCode::UNAVAILABLE, "it is a folder"),
         io::ErrorKind::NotADirectory => (ReplyCode::UNAVAILABLE, "it is not a folder"),
         io::ErrorKind::DirectoryNotEmpty => (ReplyCode::UNAVAILABLE, "the folder is not empty"),
-        io::ErrorKind::InvalidInput => (ReplyCode::UNAVAILABLE, "it is not a regular file"),
-        io::ErrorKind::InvalidFilename => (ReplyCode::NAME_NOT_ALLOWED, "the name is too long"),
+        io::ErrorKind::Unsupported => (ReplyCode::UNAVAILABLE, "it is not a regular file"),
+        io::ErrorKind::InvalidInput => (ReplyCode::UNAVAILABLE, "this cannot be done there"),
+        io::ErrorKind::UnexpectedEof => (
+            ReplyCode::BAD_RESTART,
+            "the restart position is past the end",
+        ),
+        io::ErrorKind::InvalidFilename => (ReplyCode::UNAVAILABLE, "the name is too long"),
         _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
             (ReplyCode::UNAVAILABLE, "too many links")
         }

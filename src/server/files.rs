@@ -2,16 +2,16 @@
 
 use super::failure;
 use super::root::VirtualPath;
-use super::session::{Session, reply};
+use super::session::{Session, ok, reply};
+use super::users::Access;
+use crate::copy::{CHUNK, Checksum, copy};
 use crate::protocol::command::{Arg, TransferType};
-use crate::protocol::entry::{self, Entry, Kind};
+use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::protocol::time;
+use jiff::Timestamp;
 use std::io;
-
-/// RFC 959 §4.1.3 and appendix II: a quote in the path is doubled.
-fn quoted(path: &VirtualPath) -> String {
-    format!("\"{}\"", path.as_str().replace('"', "\"\""))
-}
 
 pub(super) fn pwd(session: &mut Session<'_>) -> io::Result<Reply> {
     reply(
@@ -44,7 +44,49 @@ pub(super) fn mkd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     }
 }
 
-/// RFC 3659 §4.
+pub(super) fn rmd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    change(
+        session,
+        name,
+        |session, path| session.shared.root.remove_folder(path),
+        "removed",
+    )
+}
+
+pub(super) fn dele(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    change(
+        session,
+        name,
+        |session, path| session.shared.root.remove_file(path),
+        "deleted",
+    )
+}
+
+pub(super) fn rnfr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    match entry(session, name.as_str()) {
+        Ok((path, _)) => {
+            session.rename_from = Some(path);
+            reply(ReplyCode::NEED_MORE, "Send RNTO with the new name.")
+        }
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+pub(super) fn rnto(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    let Some(from) = session.rename_from.take() else {
+        return reply(ReplyCode::BAD_SEQUENCE, "Send RNFR first.");
+    };
+    let to = match session.path(name.as_str()) {
+        Ok(path) => path,
+        Err(error) => return Ok(failure::bad_path(error, true)),
+    };
+    match session.shared.root.rename(&from, &to) {
+        Ok(()) => reply(ReplyCode::FILE_ACTION_DONE, format!("{from} is now {to}.")),
+        Err(error) => Ok(failure::file(&error, &to)),
+    }
+}
+
+/// RFC 3659 §4. Of a cut upload it tells its owner how much is there to go on from.
 pub(super) fn size(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     if session.transfer_type == TransferType::Ascii {
         // The number of bytes with converted line ends is known only after reading the whole file.
@@ -53,7 +95,7 @@ pub(super) fn size(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
             "SIZE is not available in ASCII type, send TYPE I first.",
         );
     }
-    match entry(session, name.as_str()) {
+    match entry_or_partial(session, name.as_str()) {
         Ok((
             _,
             Entry {
@@ -65,9 +107,16 @@ pub(super) fn size(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     }
 }
 
-/// RFC 3659 §3.
+/// RFC 3659 §3. Older clients set the time by it: `MDTM YYYYMMDDhhmmss path`.
 pub(super) fn mdtm(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
-    match entry(session, name.as_str()) {
+    let found = entry(session, name.as_str());
+    if found.is_err()
+        && let Some((stamp, path)) = name.as_str().split_once(' ')
+        && let (Some(time), Ok(path)) = (time::parse_time(stamp), path.parse())
+    {
+        return mfmt(session, time, &path);
+    }
+    match found {
         Ok((
             _,
             Entry {
@@ -75,20 +124,53 @@ pub(super) fn mdtm(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
                 modified: Some(modified),
                 ..
             },
-        )) => reply(ReplyCode::FILE_STATUS, entry::format_time(modified)),
+        )) => reply(ReplyCode::FILE_STATUS, time::format_time(modified)),
         Ok((path, entry)) => Ok(not_a_file(&path, &entry)),
         Err(refusal) => Ok(refusal),
     }
 }
 
+/// draft-somers-ftp-mfxx §3.1.
+pub(super) fn mfmt(session: &mut Session<'_>, time: Timestamp, name: &Arg) -> io::Result<Reply> {
+    match set_modified(session, time, name) {
+        Ok(path) => reply(
+            ReplyCode::FILE_STATUS,
+            format!("Modify={}; {path}", time::format_time(time)),
+        ),
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+pub(super) fn site_utime(
+    session: &mut Session<'_>,
+    time: Timestamp,
+    name: &Arg,
+) -> io::Result<Reply> {
+    match set_modified(session, time, name) {
+        Ok(path) => ok(format!("Time of {path} set.")),
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+pub(super) fn site_chmod(session: &mut Session<'_>, mode: u32, name: &Arg) -> io::Result<Reply> {
+    let path = match session.path(name.as_str()) {
+        Ok(path) => path,
+        Err(error) => return Ok(failure::bad_path(error, false)),
+    };
+    match session.shared.root.set_mode(&path, mode) {
+        Ok(()) => ok(format!("Mode of {path} is {mode:03o}.")),
+        Err(error) => Ok(failure::file(&error, &path)),
+    }
+}
+
 /// RFC 3659 §7.
 pub(super) fn mlst(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<Reply> {
-    let (path, entry) = match entry(session, name.map_or(".", Arg::as_str)) {
+    let (path, entry) = match entry_or_partial(session, name.map_or(".", Arg::as_str)) {
         Ok(found) => found,
         Err(refusal) => return Ok(refusal),
     };
     let mut facts = Vec::new();
-    entry.write_facts(&mut facts)?;
+    entry.write_facts(session.facts, &mut facts)?;
     let facts = String::from_utf8_lossy(&facts).into_owned();
     Ok(Reply::multi(
         ReplyCode::FILE_ACTION_DONE,
@@ -96,6 +178,57 @@ pub(super) fn mlst(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<
         [facts],
         "End",
     ))
+}
+
+/// draft-bryan-ftpext-hash §3.2.
+pub(super) fn hash(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    let algorithm = session.hash;
+    match checksum(session, name.as_str(), algorithm) {
+        Ok((path, size, digest)) => reply(
+            ReplyCode::FILE_STATUS,
+            format!("{algorithm} 0-{size} {digest} {path}"),
+        ),
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+/// `XSHA256` and the like. Some clients put the name in quotes.
+pub(super) fn xhash(
+    session: &mut Session<'_>,
+    algorithm: HashAlgorithm,
+    name: &Arg,
+) -> io::Result<Reply> {
+    let name = name.as_str();
+    let name = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'))
+        .unwrap_or(name);
+    match checksum(session, name, algorithm) {
+        Ok((_, _, digest)) => reply(ReplyCode::FILE_ACTION_DONE, digest.to_uppercase()),
+        Err(refusal) => Ok(refusal),
+    }
+}
+
+/// RFC 959 §4.1.3 and appendix II: a quote in the path is doubled.
+fn quoted(path: &VirtualPath) -> String {
+    format!("\"{}\"", path.as_str().replace('"', "\"\""))
+}
+
+/// Carries out a change of one path.
+fn change(
+    session: &Session<'_>,
+    name: &Arg,
+    act: impl Fn(&Session<'_>, &VirtualPath) -> io::Result<()>,
+    done: &str,
+) -> io::Result<Reply> {
+    let path = match session.path(name.as_str()) {
+        Ok(path) => path,
+        Err(error) => return Ok(failure::bad_path(error, false)),
+    };
+    match act(session, &path) {
+        Ok(()) => reply(ReplyCode::FILE_ACTION_DONE, format!("{path} {done}.")),
+        Err(error) => Ok(failure::file(&error, &path)),
+    }
 }
 
 /// What is at the path that a client's word means, or the refusal.
@@ -109,11 +242,66 @@ fn entry(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Repl
     }
 }
 
+/// The same, and where there is nothing, what this account's cut upload has left.
+fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Reply> {
+    entry(session, name).or_else(|refusal| {
+        let path = session.path(name).map_err(|_| refusal.clone())?;
+        let partial = session
+            .shared
+            .root
+            .partial_size(&path, &session.owner())
+            .ok();
+        let size = partial
+            .filter(|_| session.access() >= Access::Write)
+            .ok_or(refusal)?;
+        let mut entry = Entry::new(path.as_str(), Kind::File);
+        entry.size = Some(size);
+        // RFC 3659 §7.5.5: it can be appended to and written over, and not read.
+        entry.perm = Some("aw".to_owned());
+        Ok((path, entry))
+    })
+}
+
 fn not_a_file(path: &VirtualPath, entry: &Entry) -> Reply {
     let what = if entry.kind == Kind::Folder {
         io::ErrorKind::IsADirectory
     } else {
-        io::ErrorKind::InvalidInput
+        io::ErrorKind::Unsupported
     };
     failure::file(&what.into(), path)
+}
+
+fn set_modified(session: &Session<'_>, time: Timestamp, name: &Arg) -> Result<VirtualPath, Reply> {
+    if session.access() < Access::Write {
+        return Err(session.denied("set times"));
+    }
+    let path = session
+        .path(name.as_str())
+        .map_err(|error| failure::bad_path(error, false))?;
+    match session.shared.root.set_modified(&path, time.into()) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(failure::file(&error, &path)),
+    }
+}
+
+/// A checksum of a whole file, with its size in bytes.
+fn checksum(
+    session: &Session<'_>,
+    name: &str,
+    algorithm: HashAlgorithm,
+) -> Result<(VirtualPath, u64, String), Reply> {
+    let path = session
+        .path(name)
+        .map_err(|error| failure::bad_path(error, false))?;
+    let made = session.shared.root.read(&path).and_then(|(mut file, _)| {
+        let mut checksum = Checksum::new(algorithm);
+        match copy(&mut file, &mut checksum, &mut vec![0; CHUNK], |_| {}) {
+            Ok(size) => Ok((size, checksum.finish())),
+            Err(error) => Err(io::Error::from(error)),
+        }
+    });
+    match made {
+        Ok((size, digest)) => Ok((path, size, digest)),
+        Err(error) => Err(failure::file(&error, &path)),
+    }
 }

@@ -1,12 +1,18 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
 
+mod ascii;
+mod content;
 mod control;
 mod data;
 mod failure;
 mod files;
+mod info;
+mod listing;
 mod login;
+mod ports;
 mod root;
 mod session;
+mod sweeper;
 mod transfer;
 mod users;
 
@@ -27,6 +33,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use sweeper::Sweeper;
 
 /// What a server is to do.
 #[derive(Debug, Clone)]
@@ -41,6 +48,8 @@ pub struct Config {
     pub public_address: Option<Ipv4Addr>,
     /// What a login without a password may do; `None` lets nobody in.
     pub anonymous: Option<Access>,
+    /// How long a cut upload is kept for its owner to go on from.
+    pub keep_partials: Duration,
     /// How much of everything there may be.
     pub limits: Limits,
 }
@@ -130,6 +139,7 @@ impl Server {
     /// The listener failed for good.
     pub fn run(self, mut stop: &UnixStream) -> io::Result<()> {
         let Self { listener, shared } = self;
+        let _sweeper = Sweeper::start(&shared)?;
         loop {
             let mut watched = [
                 PollFd::new(&listener, PollFlags::IN),

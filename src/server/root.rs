@@ -1,17 +1,23 @@
 //! The served folder: the only code that touches files.
 
-use super::users::Access;
-use crate::protocol::entry::{Entry, Kind};
+mod listing;
+mod sweep;
+mod upload;
+
+pub(super) use listing::Listing;
+pub(super) use upload::Start;
+
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, PermissionsExt};
-use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Stat};
+use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// How the names of unfinished uploads begin. No listing shows such a name and no client can say it.
 const HIDDEN_PREFIX: &str = ".ftp-upload.";
+/// How the names of those among them begin that were cut, and that their owner can go on from.
+const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
 /// The longest path that a client can reach, in bytes: what one control line holds.
 const MAX_PATH: usize = crate::protocol::MAX_LINE;
 
@@ -58,6 +64,11 @@ impl VirtualPath {
             "" => ".",
             path => path,
         }
+    }
+
+    /// The path of a name in this folder.
+    fn child(&self, name: &str) -> Self {
+        Self(format!("{}/{name}", self.0.trim_end_matches('/')))
     }
 
     /// The folder and the name in it; `None` for the root.
@@ -125,14 +136,9 @@ impl Root {
     /// Opens a regular file for reading, with its size in bytes.
     ///
     /// # Errors
-    /// `IsADirectory` for a folder, `InvalidInput` for anything else that is no regular file, and what the system says.
+    /// `IsADirectory` for a folder, `Unsupported` for anything else that is no regular file, and what the system says.
     pub(super) fn read(&self, path: &VirtualPath) -> io::Result<(File, u64)> {
-        // Without O_NONBLOCK the opening of a FIFO would wait for a writer.
-        let options = OpenOptions::new()
-            .read(true)
-            .custom_flags(O_NONBLOCK)
-            .clone();
-        let file = self.dir.open_with(path.relative(), &options)?;
+        let file = self.handle(path)?;
         let metadata = file.metadata()?;
         if metadata.is_file() {
             return Ok((file, metadata.len()));
@@ -140,34 +146,9 @@ impl Root {
         Err(if metadata.is_dir() {
             io::ErrorKind::IsADirectory
         } else {
-            io::ErrorKind::InvalidInput
+            io::ErrorKind::Unsupported
         }
         .into())
-    }
-
-    /// What is at a path. Links are followed, and one that leads out of the root is not there.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(super) fn entry(&self, path: &VirtualPath, access: Access) -> io::Result<Entry> {
-        let facts = Facts::from(&self.dir.metadata(path.relative())?);
-        Ok(facts.entry(path.as_str().to_owned(), access))
-    }
-
-    /// Begins to list a folder.
-    ///
-    /// # Errors
-    /// `NotADirectory`, or what else the system says.
-    pub(super) fn list(&self, path: &VirtualPath, access: Access) -> io::Result<Listing> {
-        let dir = self.dir.open_dir(path.relative())?;
-        let walk = rustix::fs::Dir::new(open_for_reading(&dir)?.into_std())?;
-        Ok(Listing {
-            dir,
-            walk,
-            path: path.clone(),
-            access,
-            left_out: 0,
-        })
     }
 
     /// Makes a folder.
@@ -178,37 +159,46 @@ impl Root {
         self.dir.create_dir(path.relative())
     }
 
-    /// Begins to write a file, which shows under its name only at [`Upload::commit`].
+    /// Removes a file, or a link.
     ///
     /// # Errors
-    /// `IsADirectory` if the path is a folder, or what else the system says.
-    pub(super) fn upload(&self, path: &VirtualPath) -> io::Result<Upload> {
-        let (folder, name) = path.split().ok_or(io::ErrorKind::IsADirectory)?;
-        let dir = self.dir.open_dir(folder.relative())?;
-        let replaced = match dir.symlink_metadata(name) {
-            Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(metadata) => metadata.is_file().then(|| metadata.permissions()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let temporary = format!("{HIDDEN_PREFIX}{:016x}", getrandom::u64()?);
-        let options = OpenOptions::new().write(true).create_new(true).clone();
-        let file = dir.open_with(&temporary, &options)?;
-        let upload = Upload {
-            dir,
-            file,
-            name: name.to_owned(),
-            temporary,
-            in_place: false,
-        };
-        if let Some(permissions) = replaced {
-            // Only what `chmod` sets: no set-user-ID bit may pass to content that somebody else wrote.
-            let mode = permissions.mode() & 0o777;
-            upload
-                .file
-                .set_permissions(cap_std::fs::Permissions::from_mode(mode))?;
-        }
-        Ok(upload)
+    /// `IsADirectory`, or what else the system says.
+    pub(super) fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
+        self.dir.remove_file(path.relative())
+    }
+
+    /// Gives a file or folder another path. A file that is there is replaced.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()> {
+        self.dir.rename(from.relative(), &self.dir, to.relative())
+    }
+
+    /// Sets the modification time.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn set_modified(&self, path: &VirtualPath, time: SystemTime) -> io::Result<()> {
+        self.handle(path)?.into_std().set_modified(time)
+    }
+
+    /// Sets the permission bits.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn set_mode(&self, path: &VirtualPath, mode: u32) -> io::Result<()> {
+        self.handle(path)?
+            .set_permissions(Permissions::from_mode(mode))
+    }
+
+    /// Opens whatever is there.
+    fn handle(&self, path: &VirtualPath) -> io::Result<File> {
+        // Without O_NONBLOCK the opening of a FIFO would wait for a writer.
+        self.dir.open_with(
+            path.relative(),
+            OpenOptions::new().read(true).custom_flags(O_NONBLOCK),
+        )
     }
 }
 
@@ -220,191 +210,12 @@ fn open_for_reading(dir: &Dir) -> io::Result<File> {
 /// `O_NONBLOCK` as `custom_flags` takes it.
 const O_NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
-/// A file that is being written, under a hidden name in the folder where it will be.
-///
-/// Dropped before [`Upload::commit`], it removes what it wrote, and what was there before is as it was.
-#[derive(Debug)]
-pub(super) struct Upload {
-    dir: Dir,
-    file: File,
-    name: String,
-    temporary: String,
-    in_place: bool,
-}
-
-impl Upload {
-    /// Waits until what was written is on the disk.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is on
-    /// the disk too.
-    ///
-    /// # Errors
-    /// What the system says; the file that was there before is as it was.
-    pub(super) fn commit(mut self) -> io::Result<()> {
-        self.dir.rename(&self.temporary, &self.dir, &self.name)?;
-        self.in_place = true;
-        open_for_reading(&self.dir)?.sync_all()
-    }
-}
-
-impl io::Write for Upload {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        if !self.in_place
-            && let Err(error) = self.dir.remove_file(&self.temporary)
-        {
-            log::warn!(
-                "cannot remove the unfinished upload {}: {error}",
-                self.temporary
-            );
-        }
-    }
-}
-
-/// The entries of a folder, one after the other: the folder is never held in memory as a whole.
-#[derive(Debug)]
-pub(super) struct Listing {
-    dir: Dir,
-    walk: rustix::fs::Dir,
-    path: VirtualPath,
-    access: Access,
-    /// How many names no client could be told of: not UTF-8, or with a control character.
-    left_out: usize,
-}
-
-impl Listing {
-    /// What a name of the folder stands for. `None` if it is gone by now, or is a link that leads out of the root.
-    fn facts(&self, name: &str) -> Option<Facts> {
-        let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            return Some(Facts::from(&stat));
-        }
-        self.dir.metadata(name).ok().as_ref().map(Facts::from)
-    }
-}
-
-impl Iterator for Listing {
-    type Item = io::Result<Entry>;
-
-    fn next(&mut self) -> Option<io::Result<Entry>> {
-        loop {
-            let raw = match self.walk.next()? {
-                Ok(raw) => raw,
-                Err(error) => return Some(Err(error.into())),
-            };
-            let name = match raw.file_name().to_str() {
-                Ok("." | "..") => continue,
-                Ok(name) if name.starts_with(HIDDEN_PREFIX) => continue,
-                Ok(name) if !name.contains(char::is_control) => name,
-                _ => {
-                    self.left_out += 1;
-                    continue;
-                }
-            };
-            if let Some(facts) = self.facts(name) {
-                return Some(Ok(facts.entry(name.to_owned(), self.access)));
-            }
-        }
-    }
-}
-
-impl Drop for Listing {
-    fn drop(&mut self) {
-        if self.left_out > 0 {
-            let Self { path, left_out, .. } = self;
-            log::warn!(
-                "{path}: {left_out} names not listed, being no UTF-8 or holding control characters"
-            );
-        }
-    }
-}
-
-/// What the file system says of a file.
-struct Facts {
-    kind: Kind,
-    size: u64,
-    modified: Option<Timestamp>,
-    device: u64,
-    inode: u64,
-    mode: u32,
-}
-
-impl From<&Metadata> for Facts {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            kind: kind(metadata.mode()),
-            size: metadata.len(),
-            modified: Timestamp::new(metadata.mtime(), 0).ok(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            mode: metadata.mode(),
-        }
-    }
-}
-
-impl From<&Stat> for Facts {
-    fn from(stat: &Stat) -> Self {
-        Self {
-            kind: kind(stat.st_mode),
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: Timestamp::new(stat.st_mtime, 0).ok(),
-            device: stat.st_dev,
-            inode: stat.st_ino,
-            mode: stat.st_mode,
-        }
-    }
-}
-
-fn kind(mode: u32) -> Kind {
-    match FileType::from_raw_mode(mode) {
-        FileType::Directory => Kind::Folder,
-        FileType::RegularFile => Kind::File,
-        _ => Kind::Other,
-    }
-}
-
-impl Facts {
-    fn entry(self, name: String, access: Access) -> Entry {
-        // RFC 3659 §7.5.5: what this account may do with it.
-        let perm = match (self.kind, access) {
-            (Kind::Folder, Access::Read) => "el",
-            (Kind::Folder, Access::Write) => "elcm",
-            (Kind::Folder, Access::Full) => "elcmdfp",
-            (Kind::File, Access::Read) => "r",
-            (Kind::File, Access::Write) => "raw",
-            (Kind::File, Access::Full) => "rawdf",
-            _ => "",
-        };
-        Entry {
-            name,
-            kind: self.kind,
-            size: (self.kind == Kind::File).then_some(self.size),
-            modified: self.modified,
-            perm: Some(perm.to_owned()),
-            unique: Some(format!("{:x}g{:x}", self.device, self.inode)),
-            mode: Some(self.mode & 0o7777),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::users::Access;
+    use std::io::Write;
+    use std::time::Duration;
 
     #[test]
     fn paths_are_normalised_and_stay_below_the_root() {
@@ -438,16 +249,22 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_upload_shows_whole_or_not_at_all() {
-        use std::io::Write;
+    /// A root with a file `f` in it that says `old`, and its path.
+    fn with_file() -> (tempfile::TempDir, Root, VirtualPath) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("f"), "old").unwrap();
         let root = Root::open(folder.path()).unwrap();
         let path = root.resolve(&VirtualPath::root(), "f").unwrap();
-        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        (folder, root, path)
+    }
 
-        let mut dropped = root.upload(&path).unwrap();
+    #[test]
+    fn an_upload_shows_whole_or_not_at_all() {
+        let (folder, root, path) = with_file();
+        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        let content = || std::fs::read_to_string(folder.path().join("f")).unwrap();
+
+        let mut dropped = root.upload(&path, "me", Start::Anew).unwrap();
         dropped.write_all(b"half of the ne").unwrap();
         assert_eq!(names(), 2);
         assert_eq!(
@@ -457,24 +274,72 @@ mod tests {
             1
         );
         drop(dropped);
-        assert_eq!(
-            (
-                names(),
-                std::fs::read_to_string(folder.path().join("f")).unwrap()
-            ),
-            (1, "old".to_owned())
-        );
+        assert_eq!((names(), content()), (1, "old".to_owned()));
 
-        let mut whole = root.upload(&path).unwrap();
+        let mut whole = root.upload(&path, "me", Start::Anew).unwrap();
         whole.write_all(b"new").unwrap();
         whole.sync().unwrap();
         whole.commit().unwrap();
+        assert_eq!((names(), content()), (1, "new".to_owned()));
+    }
+
+    #[test]
+    fn only_its_owner_goes_on_from_a_cut_upload() {
+        let (folder, root, _) = with_file();
+        let path = root.resolve(&VirtualPath::root(), "new").unwrap();
+        let mut cut = root.upload(&path, "me", Start::Anew).unwrap();
+        cut.write_all(b"123456").unwrap();
+        drop(cut);
+        assert_eq!(root.partial_size(&path, "me").unwrap(), 6);
         assert_eq!(
-            (
-                names(),
-                std::fs::read_to_string(folder.path().join("f")).unwrap()
-            ),
-            (1, "new".to_owned())
+            root.partial_size(&path, "you").unwrap_err().kind(),
+            io::ErrorKind::NotFound
         );
+        assert!(root.upload(&path, "you", Start::At(4)).is_err());
+        assert!(root.upload(&path, "me", Start::At(7)).is_err());
+
+        let mut resumed = root.upload(&path, "me", Start::At(4)).unwrap();
+        // It is claimed: nobody else can go on from it at the same time.
+        assert!(root.upload(&path, "me", Start::At(4)).is_err());
+        resumed.write_all(b"rest").unwrap();
+        resumed.commit().unwrap();
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("new")).unwrap(),
+            "1234rest"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_resume_of_a_complete_file_works_on_a_copy() {
+        let (folder, root, path) = with_file();
+        let content = || std::fs::read_to_string(folder.path().join("f")).unwrap();
+        for (start, then) in [
+            (Start::End, "old+"),
+            (Start::At(1), "o+"),
+            (Start::At(0), "+"),
+        ] {
+            let mut upload = root.upload(&path, "me", start).unwrap();
+            let before = content();
+            upload.write_all(b"+").unwrap();
+            assert_eq!(content(), before);
+            upload.commit().unwrap();
+            assert_eq!(content(), then);
+        }
+        let error = root.upload(&path, "me", Start::At(2)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn the_sweep_takes_what_is_old_and_hidden() {
+        let (folder, root, _) = with_file();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        for name in [".ftp-upload.1", "sub/.ftp-upload.partial.2", "sub/keep"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        assert_eq!(root.sweep(Duration::from_secs(3600), || true), 0);
+        assert_eq!(root.sweep(Duration::ZERO, || false), 0);
+        assert_eq!(root.sweep(Duration::ZERO, || true), 2);
+        assert!(folder.path().join("sub/keep").exists() && folder.path().join("f").exists());
     }
 }

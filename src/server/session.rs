@@ -1,14 +1,17 @@
 //! One client's session: the command loop, the guard of who may do what, and the dispatch.
 
 use super::control::Control;
-use super::data::DataListener;
+use super::data::DataSource;
 use super::login::Login;
 use super::root::{PathError, VirtualPath};
-use super::users::{Access, Account};
-use super::{Shared, files, login, transfer};
+use super::users::{ANONYMOUS, Access, Account};
+use super::{Shared, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mode, Structure, TransferType};
+use crate::protocol::entry::FactSet;
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::protocol::site::Site;
 use crate::stream::{Stream, timed_out};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -25,7 +28,15 @@ pub(super) struct Session<'s> {
     pub(super) login: Login,
     pub(super) cwd: VirtualPath,
     pub(super) transfer_type: TransferType,
-    pub(super) listener: Option<DataListener>,
+    pub(super) data: Option<DataSource>,
+    /// What `REST` said, for the next transfer.
+    pub(super) restart_at: u64,
+    /// What `RNFR` said, for the `RNTO` that has to follow.
+    pub(super) rename_from: Option<VirtualPath>,
+    /// What `OPTS MLST` chose.
+    pub(super) facts: FactSet,
+    /// What `OPTS HASH` chose.
+    pub(super) hash: HashAlgorithm,
     /// Whether the client said `EPSV ALL` (RFC 2428 §4).
     pub(super) epsv_all: bool,
 }
@@ -56,7 +67,11 @@ impl<'s> Session<'s> {
             cwd: VirtualPath::root(),
             // RFC 959 §5.1 would have ASCII. No client counts on it, and many forget to ask for bytes as they are.
             transfer_type: TransferType::Image,
-            listener: None,
+            data: None,
+            restart_at: 0,
+            rename_from: None,
+            facts: FactSet::ALL,
+            hash: HashAlgorithm::default(),
             epsv_all: false,
         })
     }
@@ -80,16 +95,14 @@ impl<'s> Session<'s> {
                 Err(error) => return Err(error),
             };
             match parse(&line) {
-                Ok(Command::Quit) => {
-                    self.control
-                        .send(&Reply::new(ReplyCode::CLOSING, "Goodbye."))?;
-                    return Ok("QUIT".to_owned());
-                }
                 Ok(command) => {
                     log::debug!("{} {}", self.peer, printable(&command.to_string()));
                     let reply = self.answer(&command)?;
                     log::debug!("{} {}", self.peer, printable(reply.to_string().trim_end()));
                     self.control.send(&reply)?;
+                    if command == Command::Quit {
+                        return Ok("QUIT".to_owned());
+                    }
                 }
                 Err(error) => self.control.send(&error.reply())?,
             }
@@ -116,15 +129,25 @@ impl<'s> Session<'s> {
         if let Err(refusal) = self.permit(command) {
             return Ok(refusal);
         }
+        if !matches!(command, Command::Rnto(_)) {
+            self.rename_from = None;
+        }
         match command {
             Command::User(name) => login::user(self, name),
             Command::Pass(password) => login::pass(self, password),
-            Command::Feat => feat(),
-            Command::Opts(option) => opts(option.as_str()),
+            Command::Quit => reply(ReplyCode::CLOSING, "Goodbye."),
+            Command::Feat => info::feat(self),
+            Command::Opts(option) => info::opts(self, option.as_str()),
             Command::Clnt(_) => ok("Noted."),
+            Command::Host(_) => reply(ReplyCode::READY, "One host serves all names."),
             Command::Syst => reply(ReplyCode::SYSTEM_TYPE, "UNIX Type: L8"),
             Command::Noop => ok("Done."),
-            Command::Help(_) => help(),
+            Command::Help(_) => info::help(),
+            Command::Stat(None) => info::stat(self),
+            Command::Stat(Some(path)) => listing::stat(self, path),
+            Command::Site(Site::Help) => info::site_help(),
+            Command::Site(Site::Chmod(mode, path)) => files::site_chmod(self, *mode, path),
+            Command::Site(Site::Utime(time, path)) => files::site_utime(self, *time, path),
             Command::Type(to) => {
                 self.transfer_type = *to;
                 ok(format!("Type is {to}."))
@@ -137,17 +160,38 @@ impl<'s> Session<'s> {
             Command::Cwd(path) => files::cwd(self, path.as_str()),
             Command::Cdup => files::cwd(self, ".."),
             Command::Mkd(path) => files::mkd(self, path),
+            Command::Rmd(path) => files::rmd(self, path),
+            Command::Dele(path) => files::dele(self, path),
+            Command::Rnfr(path) => files::rnfr(self, path),
+            Command::Rnto(path) => files::rnto(self, path),
             Command::Size(path) => files::size(self, path),
             Command::Mdtm(path) => files::mdtm(self, path),
+            Command::Mfmt(time, path) => files::mfmt(self, *time, path),
             Command::Mlst(path) => files::mlst(self, path.as_ref()),
-            Command::Epsv(on) => transfer::epsv(self, *on),
-            Command::Pasv => transfer::pasv(self),
-            Command::List(path) => transfer::list(self, path.as_ref()),
-            Command::Nlst(path) => transfer::nlst(self, path.as_ref()),
-            Command::Mlsd(path) => transfer::mlsd(self, path.as_ref()),
-            Command::Retr(path) => transfer::retr(self, path),
-            Command::Stor(path) => transfer::stor(self, path),
-            _ => Ok(CommandError::NotImplemented.reply()),
+            Command::Hash(path) => files::hash(self, path),
+            Command::XHash(algorithm, path) => files::xhash(self, *algorithm, path),
+            Command::Epsv(on) => ports::epsv(self, *on),
+            Command::Pasv => ports::pasv(self),
+            Command::Eprt(target) => ports::port(self, target.0),
+            Command::Port(target) => ports::port(self, target.0.into()),
+            Command::List(path) => listing::list(self, path.as_ref()),
+            Command::Nlst(path) => listing::nlst(self, path.as_ref()),
+            Command::Mlsd(path) => listing::mlsd(self, path.as_ref()),
+            Command::Rest(position) => {
+                self.restart_at = *position;
+                reply(
+                    ReplyCode::NEED_MORE,
+                    format!("The next transfer begins at byte {position}."),
+                )
+            }
+            Command::Retr(path) => content::retr(self, path),
+            Command::Stor(path) => content::stor(self, path),
+            Command::Appe(path) => content::appe(self, path),
+            Command::Stou(path) => content::stou(self, path.as_ref()),
+            Command::Abor => {
+                self.data = None;
+                reply(ReplyCode::TRANSFER_DONE, "No transfer is under way.")
+            }
         }
     }
 
@@ -158,14 +202,7 @@ impl<'s> Session<'s> {
         };
         match &self.login {
             Login::Done(account) if account.access >= needed => Ok(()),
-            Login::Done(account) => {
-                let text = format!(
-                    "Permission denied: {} may not {}.",
-                    account.name,
-                    command.verb()
-                );
-                Err(Reply::new(ReplyCode::UNAVAILABLE, text))
-            }
+            Login::Done(_) => Err(self.denied(&format!("use {}", command.verb()))),
             Login::None | Login::Named(_) => Err(Reply::new(
                 ReplyCode::NOT_LOGGED_IN,
                 "Log in with USER and PASS first.",
@@ -179,6 +216,20 @@ impl<'s> Session<'s> {
             Login::Done(Account { access, .. }) => *access,
             Login::None | Login::Named(_) => Access::Read,
         }
+    }
+
+    /// Whose cut uploads this session can go on from. Anonymous clients are told apart by their address.
+    pub(super) fn owner(&self) -> String {
+        match &self.login {
+            Login::Done(account) if account.name != ANONYMOUS => account.name.clone(),
+            _ => format!("{ANONYMOUS}@{}", self.peer.ip()),
+        }
+    }
+
+    /// The refusal of what this account may not do.
+    pub(super) fn denied(&self, what: &str) -> Reply {
+        let text = format!("Permission denied: {} may not {what}.", self.login.name());
+        Reply::new(ReplyCode::UNAVAILABLE, text)
     }
 
     /// The path that a client's word means.
@@ -199,13 +250,21 @@ fn needed(command: &Command) -> Option<Access> {
         | Command::Host(_)
         | Command::Syst
         | Command::Noop
-        | Command::Help(_) => None,
-        Command::Stor(_) | Command::Appe(_) | Command::Stou(_) | Command::Mkd(_) => {
-            Some(Access::Write)
-        }
-        Command::Dele(_) | Command::Rmd(_) | Command::Rnfr(_) | Command::Rnto(_) => {
-            Some(Access::Full)
-        }
+        | Command::Help(_)
+        | Command::Stat(None)
+        | Command::Abor
+        | Command::Site(Site::Help) => None,
+        Command::Stor(_)
+        | Command::Appe(_)
+        | Command::Stou(_)
+        | Command::Mkd(_)
+        | Command::Mfmt(..)
+        | Command::Site(Site::Utime(..)) => Some(Access::Write),
+        Command::Dele(_)
+        | Command::Rmd(_)
+        | Command::Rnfr(_)
+        | Command::Rnto(_)
+        | Command::Site(Site::Chmod(..)) => Some(Access::Full),
         _ => Some(Access::Read),
     }
 }
@@ -239,51 +298,4 @@ pub(super) fn reply(code: ReplyCode, text: impl Into<String>) -> io::Result<Repl
 
 pub(super) fn ok(text: impl Into<String>) -> io::Result<Reply> {
     reply(ReplyCode::OK, text)
-}
-
-/// RFC 2389 §3.
-fn feat() -> io::Result<Reply> {
-    let features = [
-        "CLNT",
-        "EPSV",
-        "MDTM",
-        "MLST type*;size*;modify*;perm*;unique*;UNIX.mode*;",
-        "PASV",
-        "SIZE",
-        "TVFS",
-        "UTF8",
-    ];
-    Ok(Reply::multi(
-        ReplyCode::SYSTEM_STATUS,
-        "Extensions supported:",
-        features.map(str::to_owned),
-        "End",
-    ))
-}
-
-/// RFC 2389 §4. Windows' clients say `utf8 on`, others `UTF-8`.
-fn opts(option: &str) -> io::Result<Reply> {
-    let words: Vec<String> = option
-        .split_whitespace()
-        .map(str::to_ascii_uppercase)
-        .collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["UTF8" | "UTF-8"] | ["UTF8" | "UTF-8", "ON"] => ok("Names are UTF-8, always."),
-        ["UTF8" | "UTF-8", "OFF"] => {
-            reply(ReplyCode::NOT_FOR_PARAMETER, "Names are UTF-8, always.")
-        }
-        _ => reply(ReplyCode::BAD_ARGUMENT, "No such option."),
-    }
-}
-
-fn help() -> io::Result<Reply> {
-    let verbs = "USER PASS QUIT FEAT OPTS CLNT SYST NOOP HELP TYPE MODE STRU ALLO PWD CWD CDUP MKD\n\
-                 SIZE MDTM EPSV PASV LIST NLST MLSD MLST RETR STOR";
-    let lines = verbs.lines().map(str::to_owned);
-    Ok(Reply::multi(
-        ReplyCode::HELP,
-        "These commands are understood:",
-        lines,
-        "End",
-    ))
 }

@@ -23,17 +23,22 @@ pub(super) struct Account {
 }
 
 /// The names that mean a login without a password (RFC 1635).
-const ANONYMOUS: [&str; 2] = ["anonymous", "ftp"];
+const PUBLIC_NAMES: [&str; 2] = [ANONYMOUS, "ftp"];
+/// How all of them stand in the log.
+pub(super) const ANONYMOUS: &str = "anonymous";
 
 /// The account of a user name and password, or `None` if they are not good for a login.
 ///
 /// `anonymous` is what a login without a password may do; `None` lets nobody in that way.
 #[must_use]
 pub(super) fn authenticate(user: &str, anonymous: Option<Access>) -> Option<Account> {
-    let access =
-        anonymous.filter(|_| ANONYMOUS.iter().any(|name| name.eq_ignore_ascii_case(user)))?;
+    let access = anonymous.filter(|_| {
+        PUBLIC_NAMES
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(user))
+    })?;
     Some(Account {
-        name: "anonymous".to_owned(),
+        name: ANONYMOUS.to_owned(),
         access,
     })
 }

@@ -1,0 +1,134 @@
+//! The content of files: `RETR`, `STOR`, `APPE`, `STOU`.
+
+use super::ascii::{FromWire, ToWire};
+use super::failure;
+use super::root::{Start, VirtualPath};
+use super::session::{Session, reply};
+use super::transfer::{Failure, Transfer, no_data_connection};
+use crate::copy::{CHUNK, CopyError, copy};
+use crate::protocol::command::{Arg, TransferType};
+use crate::protocol::reply::{Reply, ReplyCode};
+use std::io;
+
+pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    let (data, start) = (session.data.take(), std::mem::take(&mut session.restart_at));
+    let ascii = session.transfer_type == TransferType::Ascii;
+    if ascii && start > 0 {
+        return no_restart_in_ascii();
+    }
+    let path = match session.path(name.as_str()) {
+        Ok(path) => path,
+        Err(error) => return Ok(failure::bad_path(error, false)),
+    };
+    let (file, size) = match session.shared.root.read(&path) {
+        Ok(found) => found,
+        Err(error) => return Ok(failure::file(&error, &path)),
+    };
+    if start > size {
+        return Ok(failure::file(&io::ErrorKind::UnexpectedEof.into(), &path));
+    }
+    let opening = format!("Sending {path} ({} bytes).", size - start);
+    Transfer {
+        verb: "RETR",
+        path,
+        opening,
+        data,
+    }
+    .run(session, |channel| {
+        if ascii {
+            let copied = copy(&mut ToWire::new(file), channel, &mut vec![0; CHUNK], |_| {});
+            return copied.map(drop).map_err(|error| match error {
+                CopyError::Read(error) => Failure::File(error),
+                CopyError::Write(error) => Failure::Data(error),
+            });
+        }
+        channel.send_file(&file, start, size).map_err(Failure::Data)
+    })
+}
+
+pub(super) fn stor(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    let start = match std::mem::take(&mut session.restart_at) {
+        0 => Start::Anew,
+        position => Start::At(position),
+    };
+    if session.transfer_type == TransferType::Ascii && start != Start::Anew {
+        session.data = None;
+        return no_restart_in_ascii();
+    }
+    match session.path(name.as_str()) {
+        Ok(path) => receive(session, "STOR", path, start),
+        Err(error) => Ok(failure::bad_path(error, true)),
+    }
+}
+
+pub(super) fn appe(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    session.restart_at = 0;
+    match session.path(name.as_str()) {
+        Ok(path) => receive(session, "APPE", path, Start::End),
+        Err(error) => Ok(failure::bad_path(error, true)),
+    }
+}
+
+/// The 150 tells the name, as RFC 1123 §4.1.2.9 has it. A name that the client gives is the beginning of it.
+pub(super) fn stou(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<Reply> {
+    session.restart_at = 0;
+    let name = format!(
+        "{}.{:016x}",
+        name.map_or("upload", Arg::as_str),
+        getrandom::u64()?
+    );
+    match session.path(&name) {
+        Ok(path) => receive(session, "STOU", path, Start::Anew),
+        Err(error) => Ok(failure::bad_path(error, true)),
+    }
+}
+
+fn receive(
+    session: &mut Session<'_>,
+    verb: &'static str,
+    path: VirtualPath,
+    start: Start,
+) -> io::Result<Reply> {
+    let Some(data) = session.data.take() else {
+        return Ok(no_data_connection());
+    };
+    let mut upload = match session.shared.root.upload(&path, &session.owner(), start) {
+        Ok(upload) => upload,
+        Err(error) => return Ok(failure::file(&error, &path)),
+    };
+    let opening = if verb == "STOU" {
+        format!("FILE: {path}")
+    } else {
+        format!("Receiving {path}.")
+    };
+    let ascii = session.transfer_type == TransferType::Ascii;
+    Transfer {
+        verb,
+        path,
+        opening,
+        data: Some(data),
+    }
+    .run(session, |channel| {
+        let buffer = &mut vec![0; CHUNK];
+        if ascii {
+            let mut file = FromWire::new(&mut upload);
+            copy(channel, &mut file, buffer, |_| {})?;
+            file.finish().map_err(Failure::File)?;
+        } else {
+            copy(channel, &mut upload, buffer, |_| {})?;
+        }
+        // A client that dies closes both its connections. Its end is looked for before the time that the disk takes and
+        // after it, since the news of the one connection may come later than that of the other.
+        channel.look().map_err(Failure::Data)?;
+        upload.sync().map_err(Failure::File)?;
+        channel.look().map_err(Failure::Data)?;
+        upload.commit().map_err(Failure::File)
+    })
+}
+
+fn no_restart_in_ascii() -> io::Result<Reply> {
+    reply(
+        ReplyCode::NOT_FOR_PARAMETER,
+        "REST counts bytes as they are, send TYPE I first.",
+    )
+}

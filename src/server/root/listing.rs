@@ -1,0 +1,174 @@
+//! The entries of a folder, and what each account is told of them.
+
+use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading};
+use crate::protocol::entry::{Entry, Kind};
+use crate::server::users::Access;
+use cap_std::fs::{Dir, Metadata, MetadataExt};
+use jiff::Timestamp;
+use rustix::fs::{AtFlags, FileType, Stat};
+use std::io;
+
+/// The entries of a folder, one after the other: the folder is never held in memory as a whole.
+#[derive(Debug)]
+pub(in crate::server) struct Listing<'r> {
+    root: &'r Root,
+    dir: Dir,
+    walk: rustix::fs::Dir,
+    path: VirtualPath,
+    access: Access,
+    /// How many names no client could be told of: not UTF-8, or with a control character.
+    left_out: usize,
+}
+
+impl Root {
+    /// What is at a path. Links are followed, and one that leads out of the root is not there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(in crate::server) fn entry(&self, path: &VirtualPath, access: Access) -> io::Result<Entry> {
+        let facts = Facts::from(&self.dir.metadata(path.relative())?);
+        Ok(facts.entry(path.as_str().to_owned(), access))
+    }
+
+    /// Begins to list a folder.
+    ///
+    /// # Errors
+    /// `NotADirectory`, or what else the system says.
+    pub(in crate::server) fn list(
+        &self,
+        path: &VirtualPath,
+        access: Access,
+    ) -> io::Result<Listing<'_>> {
+        let dir = self.dir.open_dir(path.relative())?;
+        let walk = rustix::fs::Dir::new(open_for_reading(&dir)?.into_std())?;
+        Ok(Listing {
+            root: self,
+            dir,
+            walk,
+            path: path.clone(),
+            access,
+            left_out: 0,
+        })
+    }
+}
+
+impl Listing<'_> {
+    /// What a name of the folder stands for. `None` if it is gone by now, or is a link that leads out of the root.
+    fn facts(&self, name: &str) -> Option<Facts> {
+        let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            return Some(Facts::from(&stat));
+        }
+        // By the root's handle: a link may lead out of this folder, though not out of the root.
+        let target = self
+            .root
+            .dir
+            .metadata(self.path.child(name).relative())
+            .ok()?;
+        Some(Facts::from(&target))
+    }
+}
+
+impl Iterator for Listing<'_> {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<io::Result<Entry>> {
+        loop {
+            let raw = match self.walk.next()? {
+                Ok(raw) => raw,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let name = match raw.file_name().to_str() {
+                Ok("." | "..") => continue,
+                Ok(name) if name.starts_with(HIDDEN_PREFIX) => continue,
+                Ok(name) if !name.contains(char::is_control) => name,
+                _ => {
+                    self.left_out += 1;
+                    continue;
+                }
+            };
+            if let Some(facts) = self.facts(name) {
+                return Some(Ok(facts.entry(name.to_owned(), self.access)));
+            }
+        }
+    }
+}
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        if self.left_out > 0 {
+            let Self { path, left_out, .. } = self;
+            log::warn!(
+                "{path}: {left_out} names not listed, being no UTF-8 or holding control characters"
+            );
+        }
+    }
+}
+
+/// What the file system says of a file.
+struct Facts {
+    kind: Kind,
+    size: u64,
+    modified: Option<Timestamp>,
+    device: u64,
+    inode: u64,
+    mode: u32,
+}
+
+impl From<&Metadata> for Facts {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            kind: kind(metadata.mode()),
+            size: metadata.len(),
+            modified: Timestamp::new(metadata.mtime(), 0).ok(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            mode: metadata.mode(),
+        }
+    }
+}
+
+impl From<&Stat> for Facts {
+    fn from(stat: &Stat) -> Self {
+        Self {
+            kind: kind(stat.st_mode),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Timestamp::new(stat.st_mtime, 0).ok(),
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            mode: stat.st_mode,
+        }
+    }
+}
+
+fn kind(mode: u32) -> Kind {
+    match FileType::from_raw_mode(mode) {
+        FileType::Directory => Kind::Folder,
+        FileType::RegularFile => Kind::File,
+        _ => Kind::Other,
+    }
+}
+
+impl Facts {
+    fn entry(self, name: String, access: Access) -> Entry {
+        // RFC 3659 §7.5.5: what this account may do with it.
+        let perm = match (self.kind, access) {
+            (Kind::Folder, Access::Read) => "el",
+            (Kind::Folder, Access::Write) => "elcm",
+            (Kind::Folder, Access::Full) => "elcmdfp",
+            (Kind::File, Access::Read) => "r",
+            (Kind::File, Access::Write) => "raw",
+            (Kind::File, Access::Full) => "rawdf",
+            _ => "",
+        };
+        Entry {
+            name,
+            kind: self.kind,
+            size: (self.kind == Kind::File).then_some(self.size),
+            modified: self.modified,
+            perm: Some(perm.to_owned()),
+            unique: Some(format!("{:x}g{:x}", self.device, self.inode)),
+            mode: Some(self.mode & 0o7777),
+        }
+    }
+}

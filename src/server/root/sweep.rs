@@ -1,0 +1,81 @@
+//! Clears away what dead uploads have left.
+
+use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
+use std::ffi::OsString;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+impl Root {
+    /// Removes the unfinished uploads, of any owner and anywhere below the root, that nobody has written to for `age`.
+    /// Stops early when `go_on` says so. Returns how many were removed.
+    pub(in crate::server) fn sweep(&self, age: Duration, go_on: impl Fn() -> bool) -> usize {
+        let mut removed = 0;
+        let mut folders = vec![VirtualPath::root()];
+        while let Some(folder) = folders.pop().filter(|_| go_on()) {
+            match self.sweep_folder(&folder, age, &mut folders) {
+                Ok(count) => removed += count,
+                // A folder that is gone by now, or that may not be read, has nothing for this server to remove.
+                Err(error) => log::debug!("cannot sweep {folder}: {error}"),
+            }
+        }
+        removed
+    }
+
+    fn sweep_folder(
+        &self,
+        path: &VirtualPath,
+        age: Duration,
+        folders: &mut Vec<VirtualPath>,
+    ) -> io::Result<usize> {
+        let mut removed = 0;
+        let dir = self.dir.open_dir(path.relative())?;
+        for entry in dir.entries()? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if entry.file_type()?.is_dir() {
+                folders.push(path.child(name));
+            } else if name.starts_with(HIDDEN_PREFIX) {
+                let written = entry.metadata()?.modified()?.into_std();
+                // A time in the future, by a clock that was set back, counts as now.
+                let idle = SystemTime::now()
+                    .duration_since(written)
+                    .unwrap_or_default();
+                if idle >= age && dir.remove_file(name).is_ok() {
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes a folder that is empty as far as clients can see: partials in it are given up.
+    ///
+    /// # Errors
+    /// `DirectoryNotEmpty`, or what else the system says.
+    pub(in crate::server) fn remove_folder(&self, path: &VirtualPath) -> io::Result<()> {
+        let (folder, name) = path.split().ok_or(io::ErrorKind::PermissionDenied)?;
+        let parent = self.dir.open_dir(folder.relative())?;
+        match parent.remove_dir(name) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                let dir = parent.open_dir(name)?;
+                let names = dir
+                    .entries()?
+                    .map(|entry| Ok(entry?.file_name()))
+                    .collect::<io::Result<Vec<_>>>()?;
+                let is_partial = |name: &OsString| {
+                    name.to_str()
+                        .is_some_and(|name| name.starts_with(PARTIAL_PREFIX))
+                };
+                if !names.iter().all(is_partial) {
+                    return Err(error);
+                }
+                for partial in names {
+                    dir.remove_file(partial)?;
+                }
+                parent.remove_dir(name)
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Files that are being written: hidden until they are whole.
+
+use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath, open_for_reading};
+use crate::copy::hex;
+use cap_std::fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt};
+use sha2::{Digest, Sha256};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::time::SystemTime;
+
+/// Where an upload begins in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Start {
+    /// A new file, whatever is there: `STOR`.
+    Anew,
+    /// At this byte of what is there, complete or cut: `REST` and `STOR`.
+    At(u64),
+    /// Behind all of what is there: `APPE`.
+    End,
+}
+
+/// A file that is being written, under a hidden name in the folder where it will be.
+///
+/// Dropped before [`Upload::commit`], it is kept as its owner's partial, for the next resume to go on from, if there is
+/// no file under its name and nothing is wrong with it but that it is cut. Otherwise it is removed, and what was there
+/// before is as it was.
+#[derive(Debug)]
+pub(in crate::server) struct Upload {
+    dir: Dir,
+    file: File,
+    name: String,
+    temporary: String,
+    partial: String,
+    /// Whether a write has failed: what a full disk has cut is not worth its space.
+    failed: bool,
+    in_place: bool,
+}
+
+impl Root {
+    /// Begins to write a file for `owner`, who alone can go on from it should it be cut.
+    ///
+    /// # Errors
+    /// `IsADirectory` if the path is a folder, `UnexpectedEof` if there is less than what the start asks for, or what
+    /// else the system says.
+    pub(in crate::server) fn upload(
+        &self,
+        path: &VirtualPath,
+        owner: &str,
+        start: Start,
+    ) -> io::Result<Upload> {
+        let (folder, name) = path.split().ok_or(io::ErrorKind::IsADirectory)?;
+        let dir = self.dir.open_dir(folder.relative())?;
+        let partial = partial_name(owner, name);
+        let there = match dir.symlink_metadata(name) {
+            Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let claimed = match (&there, start) {
+            (None, Start::At(_) | Start::End) => claim(&dir, &partial)?,
+            _ => None,
+        };
+        let resumed = claimed.is_some();
+        let (file, temporary) = claimed.map_or_else(|| create(&dir), Ok)?;
+        let name = name.to_owned();
+        let upload = Upload {
+            dir,
+            file,
+            name,
+            temporary,
+            partial,
+            failed: false,
+            in_place: false,
+        };
+        match start {
+            Start::Anew => {}
+            _ if resumed => upload.cut_to(start)?,
+            _ if there.is_some() => upload.copy_of(&self.read(path)?, start)?,
+            Start::At(0) | Start::End => {}
+            Start::At(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        if let Some(metadata) = there.filter(Metadata::is_file) {
+            // Only what `chmod` sets: no set-user-ID bit may pass to content that somebody else wrote.
+            let mode = metadata.permissions().mode() & 0o777;
+            upload.file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        Ok(upload)
+    }
+
+    /// How many bytes of a cut upload are kept for `owner`, who can go on from there.
+    ///
+    /// # Errors
+    /// `NotFound` if there are none.
+    pub(in crate::server) fn partial_size(
+        &self,
+        path: &VirtualPath,
+        owner: &str,
+    ) -> io::Result<u64> {
+        let (folder, name) = path.split().ok_or(io::ErrorKind::NotFound)?;
+        let partial = self
+            .dir
+            .open_dir(folder.relative())?
+            .metadata(partial_name(owner, name))?;
+        Ok(partial.len())
+    }
+}
+
+impl Upload {
+    /// Waits until what was written is on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(in crate::server) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is on
+    /// the disk too.
+    ///
+    /// # Errors
+    /// What the system says; the file that was there before is as it was.
+    pub(in crate::server) fn commit(mut self) -> io::Result<()> {
+        self.dir.rename(&self.temporary, &self.dir, &self.name)?;
+        self.in_place = true;
+        // What an earlier attempt left: nobody is to go on from it any more.
+        if let Err(error) = self.dir.remove_file(&self.partial)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("cannot remove the partial {}: {error}", self.partial);
+        }
+        open_for_reading(&self.dir)?.sync_all()
+    }
+
+    /// Goes to where a resume of a cut upload begins. What stands behind it was never acknowledged.
+    fn cut_to(&self, start: Start) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        match start {
+            Start::At(position) if position > length => {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            Start::At(position) => self.file.set_len(position)?,
+            Start::Anew | Start::End => {}
+        }
+        (&self.file).seek(SeekFrom::End(0)).map(drop)
+    }
+
+    /// Copies what of a complete file the upload goes on from. The system copies, and where it can only shares blocks.
+    fn copy_of(&self, (source, length): &(File, u64), start: Start) -> io::Result<()> {
+        let wanted = match start {
+            Start::At(position) => position,
+            Start::Anew | Start::End => *length,
+        };
+        let (source, mut target) = (
+            source.try_clone()?.into_std(),
+            self.file.try_clone()?.into_std(),
+        );
+        let copied = io::copy(&mut source.take(wanted), &mut target)?;
+        if copied < wanted {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the next resume is to find what was written.
+    fn worth_keeping(&self) -> bool {
+        !self.failed
+            && self
+                .file
+                .metadata()
+                .is_ok_and(|metadata| metadata.len() > 0)
+            && self.dir.symlink_metadata(&self.name).is_err()
+    }
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).inspect_err(|_| self.failed = true)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.in_place {
+            return;
+        }
+        let left = if self.worth_keeping() {
+            self.dir.rename(&self.temporary, &self.dir, &self.partial)
+        } else {
+            self.dir.remove_file(&self.temporary)
+        };
+        if let Err(error) = left {
+            log::warn!(
+                "cannot put away the unfinished upload {}: {error}",
+                self.temporary
+            );
+        }
+    }
+}
+
+/// The one name under which a cut upload of `name` is kept for `owner`. A hash, since names may be as long as any.
+fn partial_name(owner: &str, name: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(owner)
+        .chain_update([0])
+        .chain_update(name)
+        .finalize();
+    format!("{PARTIAL_PREFIX}{}", hex(&digest[..16]))
+}
+
+fn temporary_name() -> io::Result<String> {
+    Ok(format!("{HIDDEN_PREFIX}{:016x}", getrandom::u64()?))
+}
+
+fn create(dir: &Dir) -> io::Result<(File, String)> {
+    let temporary = temporary_name()?;
+    let file = dir.open_with(&temporary, OpenOptions::new().write(true).create_new(true))?;
+    Ok((file, temporary))
+}
+
+/// Takes a partial for one upload alone: of two that want it, one renames it and the other finds nothing.
+fn claim(dir: &Dir, partial: &str) -> io::Result<Option<(File, String)>> {
+    let found = dir
+        .open_with(partial, OpenOptions::new().write(true))
+        .and_then(|file| {
+            // Before it gets its new name, lest the sweep take it for long dead.
+            let file = file.into_std();
+            file.set_modified(SystemTime::now())?;
+            let temporary = temporary_name()?;
+            dir.rename(partial, dir, &temporary)?;
+            Ok((File::from_std(file), temporary))
+        });
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
