@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-use support::{Client, Pattern, Server, names_in, temporaries, wait_until};
+use support::{Client, Pattern, Server, names_in, temporaries, wait_until, whole_names_in};
 
 /// Ends a connection as a machine that went down does.
 #[track_caller]
@@ -51,7 +51,7 @@ fn a_peer_that_is_cut_off_in_an_upload_leaves_the_old_file() {
     }
     server.wait_for_footprint(&before);
     assert_eq!(server.read("a"), b"old");
-    assert_eq!(names_in(&server.root), ["a"]);
+    assert_eq!(whole_names_in(&server.root), ["a"]);
     server.assert_never_panicked();
 }
 
@@ -65,7 +65,7 @@ fn an_upload_ends_when_only_its_control_connection_does() {
     drop(raw);
     // The data connection stays open: without a look at the control connection this waits for the data limit.
     server.wait_for_footprint(&before);
-    assert_eq!(names_in(&server.root), [""; 0]);
+    assert_eq!(whole_names_in(&server.root), [""; 0]);
     drop(data);
 }
 
@@ -105,7 +105,7 @@ fn a_peer_that_vanishes_while_its_data_connection_is_awaited_leaves_nothing() {
         drop(raw);
     }
     server.wait_for_footprint(&before);
-    assert_eq!(names_in(&server.root), ["a"]);
+    assert_eq!(whole_names_in(&server.root), ["a"]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_client_killed_in_an_upload_leaves_the_old_file() {
     running.signal(Signal::KILL);
     server.wait_for_footprint(&before);
     assert_eq!(server.read("big"), b"old");
-    assert_eq!(names_in(&server.root), ["big"]);
+    assert_eq!(whole_names_in(&server.root), ["big"]);
     // The server is as well as before.
     let new = Pattern::bytes(1, 100_000);
     client.write("small", &new);

@@ -52,7 +52,6 @@ pub(super) fn stor(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         position => Start::At(position),
     };
     if session.transfer_type == TransferType::Ascii && start != Start::Anew {
-        session.data = None;
         return no_restart_in_ascii();
     }
     match session.path(name.as_str()) {
@@ -62,7 +61,6 @@ pub(super) fn stor(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 }
 
 pub(super) fn appe(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
-    session.restart_at = 0;
     match session.path(name.as_str()) {
         Ok(path) => receive(session, "APPE", path, Start::End),
         Err(error) => Ok(failure::bad_path(error, true)),
@@ -71,7 +69,6 @@ pub(super) fn appe(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 
 /// The 150 tells the name, as RFC 1123 §4.1.2.9 has it. A name that the client gives is the beginning of it.
 pub(super) fn stou(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<Reply> {
-    session.restart_at = 0;
     let name = format!(
         "{}.{:016x}",
         name.map_or("upload", Arg::as_str),

@@ -91,7 +91,6 @@ fn send(
     write: impl Fn(&Entry, &mut BufWriter<&mut DataChannel<'_>>) -> io::Result<()>,
 ) -> io::Result<Reply> {
     let data = session.data.take();
-    let shared = session.shared;
     let (path, entries) = match Entries::of(session, name, verb != "MLSD") {
         Ok((_, Entries::One(_))) if verb == "MLSD" => {
             return reply(
@@ -102,7 +101,6 @@ fn send(
         Ok(found) => found,
         Err(refusal) => return Ok(refusal),
     };
-    debug_assert!(std::ptr::eq(shared, session.shared));
     let opening = format!("Listing {path}.");
     Transfer {
         verb,

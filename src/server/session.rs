@@ -37,6 +37,8 @@ pub(super) struct Session<'s> {
     pub(super) facts: FactSet,
     /// What `OPTS HASH` chose.
     pub(super) hash: HashAlgorithm,
+    /// Whether the transfer that was asked for has come so far that it has its line in the log.
+    pub(super) transfer_logged: bool,
     /// Whether the client said `EPSV ALL` (RFC 2428 §4).
     pub(super) epsv_all: bool,
 }
@@ -72,6 +74,7 @@ impl<'s> Session<'s> {
             rename_from: None,
             facts: FactSet::ALL,
             hash: HashAlgorithm::default(),
+            transfer_logged: false,
             epsv_all: false,
         })
     }
@@ -126,12 +129,34 @@ impl<'s> Session<'s> {
 
     /// The guard and the dispatch. `Err` means that the control connection is gone.
     fn answer(&mut self, command: &Command) -> io::Result<Reply> {
-        if let Err(refusal) = self.permit(command) {
-            return Ok(refusal);
-        }
         if !matches!(command, Command::Rnto(_)) {
             self.rename_from = None;
         }
+        let reply = match self.permit(command) {
+            Ok(()) => self.dispatch(command)?,
+            Err(refusal) => refusal,
+        };
+        if is_transfer(command) {
+            if !std::mem::take(&mut self.transfer_logged) {
+                let (peer, user, command) = (
+                    self.peer,
+                    self.login.name(),
+                    printable(&command.to_string()),
+                );
+                log::info!(
+                    "{peer} {user} {command} 0 bytes 0.000 s: {} {}",
+                    reply.code(),
+                    reply.text()
+                );
+            }
+            // Done or refused, what was prepared for it is used up, and a client that waits at the port is told.
+            self.data = None;
+            self.restart_at = 0;
+        }
+        Ok(reply)
+    }
+
+    fn dispatch(&mut self, command: &Command) -> io::Result<Reply> {
         match command {
             Command::User(name) => login::user(self, name),
             Command::Pass(password) => login::pass(self, password),
@@ -267,6 +292,20 @@ fn needed(command: &Command) -> Option<Access> {
         | Command::Site(Site::Chmod(..)) => Some(Access::Full),
         _ => Some(Access::Read),
     }
+}
+
+/// Whether a command uses the data connection that was prepared.
+fn is_transfer(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Retr(_)
+            | Command::Stor(_)
+            | Command::Appe(_)
+            | Command::Stou(_)
+            | Command::List(_)
+            | Command::Nlst(_)
+            | Command::Mlsd(_)
+    )
 }
 
 fn parse(line: &Line) -> Result<Command, CommandError> {

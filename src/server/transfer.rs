@@ -82,6 +82,7 @@ impl Transfer {
             began.elapsed().as_secs_f64(),
         );
         log::info!("{peer} {user} {activity} {moved} bytes {seconds:.3} s: {said}");
+        session.transfer_logged = true;
         outcome
     }
 }

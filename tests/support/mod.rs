@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take before the test fails. Far more than it should take on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How the name of a cut upload begins that is kept for its client to go on from.
+pub(crate) const PARTIAL: &str = ".ftp-upload.partial.";
+
 /// How a temporary file of an upload begins.
 pub(crate) const TEMPORARY: &str = ".ftp-upload.";
 
@@ -59,13 +62,23 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The names in a folder that are no cut uploads, sorted.
+#[track_caller]
+pub(crate) fn whole_names_in(folder: &Path) -> Vec<String> {
+    let mut names = names_in(folder);
+    names.retain(|name| !name.starts_with(PARTIAL));
+    names
+}
+
 /// The temporary files of uploads in a folder and below it.
 pub(crate) fn temporaries(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     // A file may be renamed away while this walks.
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(TEMPORARY) {
+        if name.starts_with(PARTIAL) {
+            // Kept on purpose.
+        } else if name.starts_with(TEMPORARY) {
             found.push(name);
         } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.extend(temporaries(&entry.path()));

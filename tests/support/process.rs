@@ -45,6 +45,17 @@ pub(crate) struct Footprint {
 }
 
 impl Footprint {
+    /// Whether all of this was there before.
+    pub(crate) fn is_within(&self, before: &Self) -> bool {
+        self.threads <= before.threads
+            && self.descriptors <= before.descriptors
+            && self.ports.iter().all(|port| before.ports.contains(port))
+            && self
+                .temporaries
+                .iter()
+                .all(|name| before.temporaries.contains(name))
+    }
+
     pub(crate) fn of(pid: u32, root: &Path) -> Self {
         Self {
             threads: threads(pid),
