@@ -46,8 +46,11 @@ pub(crate) fn has(need: &str) -> bool {
 pub(crate) fn command(name: &str) -> Command {
     let path = find(name).unwrap_or_else(|| panic!("{name} was there a moment ago"));
     let mut command = Command::new(path);
-    // Months, sizes and errors in English, names in UTF-8.
-    command.env("LC_ALL", "C.UTF-8");
+    // Months, sizes and errors in English, names in UTF-8, times as FTP has them, and nobody in between.
+    command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    for proxy in ["ftp_proxy", "FTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(proxy);
+    }
     // A group of its own, so that what it has started ends with it.
     command.process_group(0);
     command

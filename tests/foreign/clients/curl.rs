@@ -41,6 +41,9 @@ pub(super) const LIBRARY: Client = Client {
             }
             Ok(String::new())
         }),
+        (&op::EPSV_DOWN, |place| {
+            get(&mut easy(place, "file")?, place, "file")
+        }),
         (&op::RESUME_DOWNLOAD, |place| {
             let mut easy = easy(place, "file")?;
             easy.resume_from(PART as u64).map_err(text)?;
@@ -184,6 +187,7 @@ pub(super) const PROGRAM: Client = Client {
             ];
             curl(place, &quotes, "").map(|output| output.replace("\"\"", "\""))
         }),
+        (&op::EPSV_DOWN, |place| curl(place, &["-O"], "file")),
         (&op::PASV_DOWN, |place| {
             curl(place, &["-O", "--disable-epsv"], "file")
         }),

@@ -28,9 +28,12 @@ pub(super) const CLIENT: Client = Client {
                 place,
                 r#"mkdir 'a "quoted" name'; cd 'a "quoted" name'; quote PWD"#,
             )
-            .map(undoubled)
+            .map(|output| output.replace("\"\"", "\""))
         }),
         (&op::WILDCARD, |place| lftp(place, "mget a*.txt")),
+        (&op::EPSV_DOWN, |place| {
+            lftp(place, "set ftp:prefer-epsv on; get file")
+        }),
         (&op::PASV_DOWN, |place| {
             lftp(place, "set ftp:prefer-epsv off; get file")
         }),
@@ -42,8 +45,12 @@ pub(super) const CLIENT: Client = Client {
         }),
         (&op::RESUME_DOWNLOAD, |place| lftp(place, "reget file")),
         (&op::RESUME_UPLOAD, |place| lftp(place, "reput file")),
+        // Slowly: otherwise the first segment has been all of the file before the others begin.
         (&op::SEGMENTS, |place| {
-            lftp(place, "set pget:min-chunk-size 50k; pget -n 3 file")
+            lftp(
+                place,
+                "set net:limit-rate 50k; set pget:min-chunk-size 50k; pget -n 3 file",
+            )
         }),
         (&op::TEXT_DOWN, |place| lftp(place, "get -a text")),
         (&op::TEXT_UP, |place| lftp(place, "put -a text")),
@@ -89,9 +96,4 @@ fn lftp(place: &Place, script: &str) -> Outcome {
         place.host()
     );
     run(&place.local, "lftp", &["--norc", "-c", &script], "")
-}
-
-/// A path as a 257 reply quotes it, without the doubling.
-fn undoubled(output: String) -> String {
-    output.replace("\"\"", "\"")
 }

@@ -30,6 +30,9 @@ pub(super) const CLIENT: Client = Client {
         (&op::WILDCARD, |place| {
             rclone(place, &["copy", "SERVER:", ".", "--include", "a*.txt"])
         }),
+        (&op::EPSV_DOWN, |place| {
+            rclone(place, &["copy", "SERVER:file", "."])
+        }),
         (&op::PASV_DOWN, |place| {
             rclone(place, &["copy", "SERVER:file", ".", "--ftp-disable-epsv"])
         }),

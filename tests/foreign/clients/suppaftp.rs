@@ -44,12 +44,24 @@ pub(super) const CLIENT: Client = Client {
         (&op::ODD_NAME_UP, |place| {
             upload(place, Mode::ExtendedPassive, ODD_NAME)
         }),
+        (&op::QUOTES, |place| {
+            let mut ftp = login(place)?;
+            let made = ftp
+                .mkdir("a \"quoted\" name")
+                .and_then(|()| ftp.cwd("a \"quoted\" name"));
+            made.and_then(|()| ftp.pwd())
+                .map(|path| path.replace("\"\"", "\""))
+                .map_err(text)
+        }),
         (&op::WILDCARD, |place| {
             let mut ftp = login(place)?;
             for name in ftp.nlst(Some("a*.txt")).map_err(text)? {
                 get(&mut ftp, &place.local.join(&name), &name, 0)?;
             }
             Ok(String::new())
+        }),
+        (&op::EPSV_DOWN, |place| {
+            download(place, Mode::ExtendedPassive, "file")
         }),
         (&op::PASV_DOWN, |place| {
             download(place, Mode::Passive, "file")

@@ -25,6 +25,7 @@ pub(super) const CLIENT: Client = Client {
             tnftp(place, r#"mkdir a\ \"quoted\"\ name"#).map(|output| output.replace("\"\"", "\""))
         }),
         (&op::WILDCARD, |place| tnftp(place, "mget a*.txt")),
+        (&op::EPSV_DOWN, |place| tnftp(place, "get file")),
         (&op::PASV_DOWN, |place| tnftp(place, "epsv4 off\nget file")),
         (&op::ACTIVE_DOWN, |place| {
             tnftp(place, "passive off\nget file")

@@ -35,7 +35,6 @@ fn wget(place: &Place, flags: &[&str], path: &str) -> Outcome {
         "--no-config",
         "--tries=2",
         "--timeout=20",
-        "--no-proxy",
         "--restrict-file-names=nocontrol",
     ];
     run(&place.local, "wget", &[&own, flags, &[&url]].concat(), "")
