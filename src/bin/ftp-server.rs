@@ -148,12 +148,14 @@ fn run(args: Args) -> Result<()> {
     if let Some(limit) = server::raise_descriptor_limit() {
         log::debug!("up to {limit} descriptors");
     }
+    let root = config.root.clone();
     let server = Server::bind(config)?;
     let address = server
         .local_address()
         .context("cannot learn the address that was bound")?;
     // Nobody may be reading it, which is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
+    log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
     server.run(&stop).context("the listener failed")
 }
 
