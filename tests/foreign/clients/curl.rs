@@ -49,9 +49,8 @@ pub(super) const LIBRARY: Client = Client {
             easy.resume_from(PART as u64).map_err(text)?;
             get(&mut easy, place, "file")
         }),
-        (&op::RESUME_UPLOAD, |place| {
-            put(place, "file", "file", PART as u64)
-        }),
+        (&op::RESUME_UPLOAD, resume_upload),
+        (&op::CUT_UPLOAD, resume_upload),
         (&op::PART_OF_FILE, |place| {
             let mut easy = easy(place, "file")?;
             easy.range(&format!("{}-{}", RANGE.start, RANGE.end - 1))
@@ -146,6 +145,10 @@ fn put(place: &Place, local: &str, remote: &str, from: u64) -> Outcome {
     Ok(String::new())
 }
 
+fn resume_upload(place: &Place) -> Outcome {
+    put(place, "file", "file", PART as u64)
+}
+
 fn list(place: &Place, command: &str) -> Outcome {
     let mut easy = easy(place, "")?;
     easy.custom_request(command).map_err(text)?;
@@ -200,9 +203,8 @@ pub(super) const PROGRAM: Client = Client {
         (&op::RESUME_DOWNLOAD, |place| {
             curl(place, &["-O", "-C", "-"], "file")
         }),
-        (&op::RESUME_UPLOAD, |place| {
-            curl(place, &["-C", "-", "-T", "file"], "")
-        }),
+        (&op::RESUME_UPLOAD, go_on),
+        (&op::CUT_UPLOAD, go_on),
         (&op::APPEND, |place| curl(place, &["-a", "-T", "file"], "")),
         (&op::PART_OF_FILE, |place| {
             let range = format!("{}-{}", RANGE.start, RANGE.end - 1);
@@ -240,4 +242,9 @@ fn curl(place: &Place, flags: &[&str], path: &str) -> Outcome {
     let url = place.url(&path.replace(' ', "%20"));
     let own = ["--disable", "--silent", "--show-error", "--max-time", "20"];
     run(&place.local, "curl", &[&own, flags, &[&url]].concat(), "")
+}
+
+/// Asks how much of the file is there, and uploads the rest.
+fn go_on(place: &Place) -> Outcome {
+    curl(place, &["-C", "-", "-T", "file"], "")
 }

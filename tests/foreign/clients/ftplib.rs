@@ -53,6 +53,9 @@ pub(super) const CLIENT: Client = Client {
         (&op::RESUME_UPLOAD, |place| {
             python(place, &format!("put('file', {})", op::PART))
         }),
+        (&op::CUT_UPLOAD, |place| {
+            python(place, &format!("put('file', {})", op::PART))
+        }),
         (&op::APPEND, |place| {
             python(place, "ftp.storbinary('APPE file', open('file', 'rb'))")
         }),

@@ -73,15 +73,8 @@ pub(super) const CLIENT: Client = Client {
         (&op::RESUME_DOWNLOAD, |place| {
             get(&mut login(place)?, &place.local.join("file"), "file", PART)
         }),
-        (&op::RESUME_UPLOAD, |place| {
-            let mut file = open(place, "file")?;
-            file.seek(SeekFrom::Start(PART as u64)).map_err(text)?;
-            let mut ftp = login(place)?;
-            done(
-                ftp.resume_transfer(PART)
-                    .and_then(|()| ftp.put_file("file", &mut file)),
-            )
-        }),
+        (&op::RESUME_UPLOAD, resume_upload),
+        (&op::CUT_UPLOAD, resume_upload),
         (&op::APPEND, |place| {
             done(login(place)?.append_file("file", &mut open(place, "file")?))
         }),
@@ -177,6 +170,15 @@ fn upload(place: &Place, mode: Mode, name: &str) -> Outcome {
     let mut ftp = login(place)?;
     ftp.set_mode(mode);
     done(ftp.put_file(name, &mut open(place, name)?))
+}
+
+fn resume_upload(place: &Place) -> Outcome {
+    let mut file = open(place, "file")?;
+    let mut ftp = login(place)?;
+    let size = ftp.size("file").map_err(text)?;
+    file.seek(SeekFrom::Start(size as u64)).map_err(text)?;
+    ftp.resume_transfer(size).map_err(text)?;
+    done(ftp.put_file("file", &mut file))
 }
 
 /// Downloads to the end of a local file.

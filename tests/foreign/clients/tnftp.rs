@@ -37,6 +37,9 @@ pub(super) const CLIENT: Client = Client {
         (&op::RESUME_UPLOAD, |place| {
             tnftp(place, &format!("restart {PART}\nput file"))
         }),
+        (&op::CUT_UPLOAD, |place| {
+            tnftp(place, &format!("restart {PART}\nput file"))
+        }),
         (&op::APPEND, |place| tnftp(place, "append file")),
         (&op::UNIQUE, |place| tnftp(place, "sunique\nput file")),
         (&op::TEXT_DOWN, |place| tnftp(place, "ascii\nget text")),

@@ -1,9 +1,10 @@
 //! What the operations work on, and how they look at it.
 
 use crate::place::Place;
-use crate::support::{Pattern, names_in};
+use crate::support::{Pattern, Raw, names_in, temporaries, wait_until};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +28,33 @@ pub(super) fn part() -> Vec<u8> {
 
 pub(super) fn resumed() -> Vec<u8> {
     [part(), content()[PART..].to_vec()].concat()
+}
+
+/// A client dies behind the first part of a new file, of which the server keeps what it got.
+#[track_caller]
+pub(super) fn cut_upload(place: &Place) {
+    let mut dying = Raw::connect(place.address);
+    dying.login();
+    let mut data = dying.begin("STOR file");
+    data.write_all(&part()).expect("the part is sent");
+    wait_until("the server to have the part", || {
+        let size = |name: &String| fs::metadata(place.root.join(name)).map(|file| file.len());
+        let names = temporaries(&place.root);
+        names
+            .iter()
+            .any(|name| size(name).is_ok_and(|size| size == PART as u64))
+    });
+    // The data connection ends behind the control connection: the other way round it would be a whole file.
+    drop(dying);
+    let mut other = Raw::connect(place.address);
+    other.login();
+    other.run("TYPE I", 200);
+    wait_until("the server to keep the part", || {
+        other.send("SIZE file");
+        other.reply().text == format!("213 {PART}")
+    });
+    drop(data);
+    assert!(!place.root.join("file").exists(), "a part of a file shows");
 }
 
 /// What also programs that print it leave as it is.

@@ -66,6 +66,7 @@ pub(crate) const OPERATIONS: &[&Operation] = &[
     &ACTIVE_UP,
     &RESUME_DOWNLOAD,
     &RESUME_UPLOAD,
+    &CUT_UPLOAD,
     &APPEND,
     &PART_OF_FILE,
     &SEGMENTS,

@@ -2,8 +2,8 @@
 
 use super::content::{
     ODD_NAME, RANGE, assert_active, assert_date, assert_shows, assert_text, assert_tree, content,
-    keep_content, kept, listed, numbers, part, plant, resumed, serve_content, serve_listing,
-    served, set_date, tree,
+    cut_upload, keep_content, kept, listed, numbers, part, plant, resumed, serve_content,
+    serve_listing, served, set_date, tree,
 };
 use super::{Operation, failure, operation};
 use crate::support::{Pattern, names_in};
@@ -105,6 +105,14 @@ pub(crate) const RESUME_UPLOAD: Operation = operation(
     |place| {
         keep_content(place);
         place.serve("file", part());
+    },
+    |place, _| place.assert_served("file", resumed()),
+);
+pub(crate) const CUT_UPLOAD: Operation = operation(
+    "go on with an upload that was cut",
+    |place| {
+        keep_content(place);
+        cut_upload(place);
     },
     |place, _| place.assert_served("file", resumed()),
 );
