@@ -29,7 +29,7 @@ pub(crate) struct Case {
     pub(crate) program: &'static str,
     pub(crate) operation: &'static Operation,
     /// What the machine has to have.
-    pub(crate) needs: Vec<&'static str>,
+    pub(crate) needs: &'static [&'static str],
     pub(crate) test: fn(&Case),
     pub(crate) act: clients::Act,
 }

@@ -21,10 +21,10 @@ pub(crate) const ROOT: &str = "root";
 /// Where a program is: in the folder that `FTP_TEST_PROGRAMS` names (`programs` in the target folder otherwise, where
 /// `.ci/install-programs` unpacks those that cannot be installed side by side), or in `PATH`.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let ours = env::var_os("FTP_TEST_PROGRAMS").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("programs"),
-        PathBuf::from,
-    );
+    // Beside the folder `tmp` of the target folder.
+    let usual = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("programs");
+    let ours = env::var_os("FTP_TEST_PROGRAMS").map_or(usual, PathBuf::from);
+    let ours = std::path::absolute(&ours).unwrap_or(ours);
     let below = ["bin", "usr/sbin", "usr/bin"].map(|folder| ours.join(folder));
     let path = env::var_os("PATH").unwrap_or_default();
     below
@@ -114,8 +114,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has not been waited for, or only just, and its number is still that of the group.
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        // Only while its number is certainly its own.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }

@@ -6,9 +6,10 @@ use crate::{Case, Side};
 use std::fs;
 use std::path::Path;
 
-/// The README's table of one side, between the two comments that mark its place.
+/// What stands behind a table in the README.
 const END: &str = "<!-- /table -->";
 
+/// What stands before it.
 fn begin(side: Side) -> &'static str {
     match side {
         Side::Clients => "<!-- table:clients -->",

@@ -42,7 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
             side: Side::Clients,
             program: client.name,
             operation,
-            needs: client.needs.to_vec(),
+            needs: client.needs,
             test: |case| case.operation.run(&Place::with_our_server(), case.act),
             act,
         };

@@ -36,7 +36,7 @@ pub(crate) fn cases() -> Vec<Case> {
             side: Side::Servers,
             program: server.name,
             operation,
-            needs: server.needs.to_vec(),
+            needs: server.needs,
             test: |case| case.operation.run(&start(case.program), case.act),
             act,
         };
