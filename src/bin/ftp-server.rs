@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
 use log::LevelFilter;
 use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server};
@@ -82,7 +83,7 @@ struct Args {
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log only warnings and errors
-    #[arg(short, long, env = "FTP_SERVER_QUIET", conflicts_with = "verbose")]
+    #[arg(short, long, env = "FTP_SERVER_QUIET", conflicts_with = "verbose", value_parser = BoolishValueParser::new())]
     quiet: bool,
 }
 

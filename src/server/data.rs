@@ -231,6 +231,10 @@ impl DataListener {
     ) -> Result<DataChannel<'_>, Cut> {
         let deadline = Instant::now() + timeout;
         loop {
+            // Strangers that come without end must not hold the wait open for ever.
+            if Instant::now() >= deadline {
+                return Err(Cut::Stalled);
+            }
             match self.socket.accept() {
                 Ok((socket, from)) if from.ip().to_canonical() == peer => {
                     socket.set_nonblocking(true).map_err(|_| Cut::Gone)?;
@@ -322,7 +326,8 @@ impl<'s> DataChannel<'s> {
     /// Sends a file from byte `start` to byte `end` without a copy through this process.
     ///
     /// # Errors
-    /// The data connection failed or was cut, or the file could not be read.
+    /// The data connection failed or was cut; `InvalidData` if the file became shorter meanwhile; `InvalidInput` if its
+    /// file system knows no `sendfile`, and then nothing was sent.
     pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
         let mut at = start;
         while at < end {
@@ -331,7 +336,7 @@ impl<'s> DataChannel<'s> {
                 Ok(rustix::fs::sendfile(socket, file, Some(&mut at), chunk)?)
             })?;
             if sent == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(io::ErrorKind::InvalidData.into());
             }
         }
         Ok(())

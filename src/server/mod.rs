@@ -20,7 +20,7 @@ pub use data::PassivePorts;
 pub use users::Access;
 
 use crate::protocol::reply::{Reply, ReplyCode};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -105,13 +105,16 @@ impl Server {
         let root = Root::open(&config.root).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
         })?;
-        let listener = listen(config.address).with_context(|| {
-            let advice = match config.address.port() {
-                0 => "",
-                1..1024 => " (ports below 1024 need root or the capability CAP_NET_BIND_SERVICE)",
-                _ => " (is another server running there? --port picks another port)",
+        let listener = listen(config.address).map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
+                }
+                io::ErrorKind::AddrInUse => "; --port picks another port",
+                io::ErrorKind::AddrNotAvailable => "; --host takes an address of this machine",
+                _ => "",
             };
-            format!("cannot listen on {}{advice}", config.address)
+            anyhow!("cannot listen on {}: {error}{advice}", config.address)
         })?;
         let shared = Shared {
             config,

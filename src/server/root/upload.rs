@@ -30,7 +30,7 @@ pub(in crate::server) struct Upload {
     name: String,
     temporary: String,
     partial: String,
-    /// Whether a write has failed: what a full disk has cut is not worth its space.
+    /// Whether the disk has failed it: what a full disk has cut is not worth its space.
     failed: bool,
     in_place: bool,
 }
@@ -110,8 +110,8 @@ impl Upload {
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::server) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    pub(in crate::server) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data().inspect_err(|_| self.failed = true)
     }
 
     /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is on
