@@ -350,6 +350,7 @@ fn a_password_is_never_logged() {
     raw.run("PASS hunter2", 530);
     raw.run("QUIT", 221);
     raw.expect_closed();
+    server.wait_for_log(&["disconnected"]);
     let log = server.log();
     assert!(
         !log.contains("s3cret") && !log.contains("hunter2"),
