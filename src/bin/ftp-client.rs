@@ -24,7 +24,7 @@ const CONNECT: u64 = 20;
 /// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 7 trouble with
 /// a local file.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "ftp-client", version)]
 struct Args {
     /// The server's name or address
     #[arg(long, default_value = "127.0.0.1", conflicts_with = "url")]

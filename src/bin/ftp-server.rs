@@ -21,7 +21,7 @@ const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Serve one folder to many FTP clients at once.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "ftp-server", version, about)]
 struct Args {
     /// Address or host name to listen on
     #[arg(long, env = "FTP_SERVER_HOST", default_value = "0.0.0.0")]

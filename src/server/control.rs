@@ -32,8 +32,6 @@ pub(super) enum Seen {
     Abort,
     /// `STAT`, which is to be answered at once (RFC 959 §4.1.3).
     Status,
-    /// The end of the connection.
-    Closed,
 }
 
 impl Control {
@@ -77,7 +75,6 @@ impl Control {
     /// # Errors
     /// The connection is gone, or the client has not read its replies for too long.
     pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
-        log::trace!("{reply:?}");
         reply.write_to(&mut self.input.get_mut().stream)
     }
 
@@ -107,13 +104,13 @@ impl Control {
                 Err(_) => self.closed = true,
             }
         }
-        // After QUIT the end of the connection is what was to be expected, and the transfer is to finish.
-        let quit = self.ahead.iter().any(|line| is(line, b"QUIT"));
-        if self.closed && !quit {
-            Seen::Closed
-        } else {
-            Seen::Nothing
-        }
+        Seen::Nothing
+    }
+
+    /// Whether the client has closed the connection, and did not say `QUIT` before: then it is as it should be, and what is
+    /// under way is to finish.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed && !self.ahead.iter().any(|line| is(line, b"QUIT"))
     }
 }
 

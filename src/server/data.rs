@@ -170,6 +170,9 @@ impl Watch<'_> {
     }
 
     /// Waits for at most `limit`; says whether `socket` is ready.
+    ///
+    /// What has arrived on the data connection goes before the end of the control connection: a client that was cut off in
+    /// an upload can then go on from all that came.
     fn poll(&mut self, socket: impl AsFd, events: PollFlags, limit: Duration) -> Result<bool, Cut> {
         // With no interest in input the poll still tells of a connection that is gone in both directions.
         let interest = if self.control.wants_input() {
@@ -177,14 +180,19 @@ impl Watch<'_> {
         } else {
             PollFlags::empty()
         };
-        let mut watched = [
-            PollFd::new(&socket, events),
-            PollFd::new(&*self.control, interest),
-        ];
+        let limit = if self.is_lost() {
+            Duration::ZERO
+        } else {
+            limit
+        };
         let limit = Timespec::try_from(limit).unwrap_or(Timespec {
             tv_sec: i64::MAX,
             tv_nsec: 0,
         });
+        let mut watched = [
+            PollFd::new(&socket, events),
+            PollFd::new(&*self.control, interest),
+        ];
         match rustix::event::poll(&mut watched, Some(&limit)) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(false),
@@ -194,24 +202,30 @@ impl Watch<'_> {
         if self.phase.is_cutting() {
             return Err(Cut::Shutdown);
         }
-        if control.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            return Err(Cut::Gone);
-        }
         if control.contains(PollFlags::IN) {
             match self.control.look() {
                 Seen::Abort => return Err(Cut::Aborted),
-                // A server that drains has closed the reading side itself, to wake the idle sessions.
                 Seen::Status => {
                     let text = format!("{}, {} bytes so far.", self.activity, self.moved);
-                    self.control
-                        .send(&Reply::new(ReplyCode::SYSTEM_STATUS, text))
-                        .map_err(|_| Cut::Gone)?;
+                    let status = Reply::new(ReplyCode::SYSTEM_STATUS, text);
+                    self.control.send(&status).map_err(|_| Cut::Gone)?;
                 }
-                Seen::Closed if !self.phase.is_draining() => return Err(Cut::Gone),
-                Seen::Closed | Seen::Nothing => {}
+                Seen::Nothing => {}
             }
         }
-        Ok(ready)
+        let broken = control.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+        let unread = ready && events.contains(PollFlags::IN);
+        if (broken || self.is_lost()) && !unread {
+            Err(Cut::Gone)
+        } else {
+            Ok(ready)
+        }
+    }
+
+    /// Whether the client has closed its control connection. A server that drains has closed that side itself, to wake the
+    /// sessions that are idle.
+    fn is_lost(&self) -> bool {
+        self.control.is_closed() && !self.phase.is_draining()
     }
 }
 

@@ -74,6 +74,7 @@ pub struct Limits {
 pub struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
+    sweeper: Sweeper,
 }
 
 /// What all sessions of a server have in common.
@@ -122,9 +123,12 @@ impl Server {
             phase: Phase::default(),
             sessions: Mutex::default(),
         };
+        let shared = Arc::new(shared);
+        let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
         Ok(Self {
             listener,
-            shared: Arc::new(shared),
+            shared,
+            sweeper,
         })
     }
 
@@ -141,8 +145,11 @@ impl Server {
     /// # Errors
     /// The listener failed for good.
     pub fn run(self, mut stop: &UnixStream) -> io::Result<()> {
-        let Self { listener, shared } = self;
-        let _sweeper = Sweeper::start(&shared)?;
+        let Self {
+            listener,
+            shared,
+            sweeper: _sweeper,
+        } = self;
         loop {
             let mut watched = [
                 PollFd::new(&listener, PollFlags::IN),

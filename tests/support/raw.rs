@@ -83,6 +83,8 @@ impl Raw {
     pub(crate) fn login(&mut self) {
         self.run("USER anonymous", 331);
         self.run("PASS guest@example.com", 230);
+        // RFC 959 §5.1 begins with ASCII, where line ends are converted.
+        self.run("TYPE I", 200);
     }
 
     /// Sends a whole login and reads no reply.
