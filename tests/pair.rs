@@ -4,7 +4,10 @@ mod support;
 
 use rustix::process::Signal;
 use std::fs::File;
-use support::{Client, Pattern, Server, assert_same, names_in, temporaries, wait_until};
+use support::{
+    Client, Pattern, Server, assert_same, names_in, temporaries, wait_for, wait_until,
+    whole_names_in,
+};
 
 #[test]
 fn the_session_of_the_readme_in_any_letter_case() {
@@ -123,7 +126,7 @@ fn an_upload_of_a_killed_client_goes_on_where_it_was_cut() {
     const SIZE: u64 = 256 * 1024 * 1024;
     let server = Server::start();
     let client = Client::new(server.address);
-    let mut file = std::fs::File::create(client.folder().join("big")).expect("a file to send");
+    let mut file = File::create(client.folder().join("big")).expect("a file to send");
     std::io::copy(&mut Pattern::new(5, SIZE), &mut file).expect("a file of that size");
     let running = client.spawn("put big\n");
     let under_way = || {
@@ -146,6 +149,6 @@ fn an_upload_of_a_killed_client_goes_on_where_it_was_cut() {
         "{said}"
     );
     assert_eq!(names_in(&server.root), ["big"]);
-    let there = std::fs::File::open(server.root.join("big")).expect("the file");
+    let there = File::open(server.root.join("big")).expect("the file");
     assert_same("big", there, Pattern::new(5, SIZE));
 }

@@ -55,15 +55,22 @@ pub fn get(
 ) -> Result<(Moved, PathBuf)> {
     let target = folder.join(text::single_name(local)?);
     connection.use_image_type()?;
-    let said = facts(connection, remote)?;
+    let mut said = facts(connection, remote)?;
     let mut part = Part::open(&target, &said)?;
-    let mut moved = fetch(connection, remote, &said, &mut part)?;
-    if moved.resumed_at > 0 && same(connection, remote, part.file(), part.length())? == Some(false)
-    {
-        // The file changed on the server, and kept its size and time.
-        part.start_over()?;
-        moved = fetch(connection, remote, &said, &mut part)?;
-    }
+    let moved = match fetch(connection, remote, &said, &mut part) {
+        Err(error) if connection.abilities.mdtm && is_mismatch(&error) => {
+            let now = facts(connection, remote)?;
+            if now == said {
+                return Err(error);
+            }
+            // Somebody has put another file there meanwhile, and that one is what is wanted.
+            drop(part);
+            part = Part::open(&target, &now)?;
+            said = now;
+            fetch(connection, remote, &said, &mut part)?
+        }
+        outcome => outcome?,
+    };
     if verify && same(connection, remote, part.file(), part.length())? != Some(true) {
         part.start_over()?;
         let text = "the server's checksum is not that of what came, or it has none to tell";
@@ -133,8 +140,23 @@ pub fn put(
     })
 }
 
-/// Downloads what is missing of a part.
+/// Downloads what is missing of a part, and all of it if what was there turns out to be of another file.
 fn fetch(
+    connection: &mut Connection,
+    remote: &Arg,
+    said: &Entry,
+    part: &mut Part,
+) -> Result<Moved> {
+    let moved = fetch_rest(connection, remote, said, part)?;
+    if moved.resumed_at > 0 && same(connection, remote, part.file(), part.length())? == Some(false)
+    {
+        part.start_over()?;
+        return fetch_rest(connection, remote, said, part);
+    }
+    Ok(moved)
+}
+
+fn fetch_rest(
     connection: &mut Connection,
     remote: &Arg,
     said: &Entry,
@@ -162,6 +184,10 @@ fn fetch(
         resumed_at: start,
         took,
     })
+}
+
+fn is_mismatch(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Trouble::Mismatch(_)))
 }
 
 /// Sends what there is of a file from where it stands.

@@ -124,3 +124,24 @@ fn a_server_that_takes_no_rest_sends_the_file_from_the_start() {
         "{run}"
     );
 }
+
+#[test]
+fn a_file_that_is_replaced_between_size_and_retr_is_fetched_as_it_is_now() {
+    let place = Place::new();
+    let run = check(&place, "get f", 0, |s| {
+        s.login_able();
+        asked(s, 12, "20260102030405");
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"new");
+        s.say("226 done");
+        s.expect("SIZE f", "213 3");
+        s.expect("MDTM f", "213 20260102030406");
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"new");
+        s.say("226 done");
+        s.quit();
+    });
+    assert_eq!(place.downloads(), [("f".into(), "new".into())], "{run}");
+}
