@@ -75,7 +75,12 @@ pub(crate) fn run<A: AsRef<OsStr>>(folder: &Path, name: &str, args: &[A], input:
         .stdin(File::open(at("input")).expect("the input"))
         .stdout(output.try_clone().expect("a descriptor"))
         .stderr(output);
-    for folder in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
+    for folder in [
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+    ] {
         command.env(folder, home.path());
     }
     let mut running = Running::start(command);

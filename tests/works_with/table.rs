@@ -68,6 +68,8 @@ pub(crate) fn are_right(cases: &[Case]) -> bool {
     if std::env::var_os("FTP_WRITE_TABLES").is_some() {
         return fs::write(&readme, text).is_ok();
     }
-    say("README.md has other tables than the tests: FTP_WRITE_TABLES=1 cargo test --test foreign");
+    say(
+        "README.md has other tables than the tests: FTP_WRITE_TABLES=1 cargo test --test works_with",
+    );
     false
 }
