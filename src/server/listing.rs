@@ -128,6 +128,8 @@ enum Entries<'s> {
     One(std::iter::Once<Entry>),
     /// The entries of a folder that a glob matches. Their names get the words before it, as a shell has it.
     Matching {
+        /// The first match, which is looked for before the 150.
+        first: Option<Entry>,
         listing: Listing<'s>,
         matcher: GlobMatcher,
         before: String,
@@ -181,15 +183,20 @@ impl<'s> Entries<'s> {
         };
         match session.shared.root.list(&folder, session.access()) {
             Ok(listing) => {
-                let matcher = glob.compile_matcher();
-                Ok((
-                    folder,
-                    Self::Matching {
-                        listing,
-                        matcher,
-                        before: before.to_owned(),
-                    },
-                ))
+                let mut matching = Self::Matching {
+                    first: None,
+                    listing,
+                    matcher: glob.compile_matcher(),
+                    before: before.to_owned(),
+                };
+                // 550 and not an empty listing where nothing matches, as `mget` of BSD's `ftp` and ftplib's `nlst` know it.
+                let found = matching.next().transpose();
+                match (&mut matching, found) {
+                    (Self::Matching { first, .. }, Ok(Some(entry))) => *first = Some(entry),
+                    (_, Err(error)) => return Err(failure::file(&error, &folder)),
+                    _ => return Err(failure::file(&io::ErrorKind::NotFound.into(), &folder)),
+                }
+                Ok((folder, matching))
             }
             Err(error) => Err(failure::file(&error, &folder)),
         }
@@ -204,10 +211,14 @@ impl Iterator for Entries<'_> {
             Self::Folder(listing) => listing.next(),
             Self::One(entry) => entry.next().map(Ok),
             Self::Matching {
+                first,
                 listing,
                 matcher,
                 before,
             } => loop {
+                if let Some(entry) = first.take() {
+                    return Some(Ok(entry));
+                }
                 match listing.next()? {
                     Ok(entry) if !matcher.is_match(&entry.name) => {}
                     Ok(entry) => {
