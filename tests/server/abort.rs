@@ -211,11 +211,11 @@ fn two_hundred_commands_sent_ahead_are_all_answered() {
 #[test]
 fn a_flood_of_commands_is_not_read_into_memory() {
     let (server, mut raw) = with_big_file();
-    let before = crate::support::pss_kib(server.pid());
+    let before = crate::support::anonymous_kib(server.pid());
     let data = raw.begin("RETR big");
     // What the server does not take stays in the buffers of the sockets, and the client stands still.
     let sent = raw.flood(b"NOOP\r\n", 16 * 1024 * 1024);
-    let grown = crate::support::pss_kib(server.pid()).saturating_sub(before);
+    let grown = crate::support::anonymous_kib(server.pid()).saturating_sub(before);
     assert!(
         grown < 4096,
         "{grown} KiB more for {sent} bytes of commands"

@@ -158,9 +158,8 @@ fn a_client_that_does_not_listen_is_425() {
     let before = server.footprint();
     let mut raw = server.login();
     for command in ["RETR a", "STOR b", "LIST", "APPE a"] {
-        // A port that was free a moment ago.
-        let line = listen().port_line();
-        raw.run(&line, 200);
+        let deaf = Active::deaf(Ipv4Addr::LOCALHOST);
+        raw.run(&deaf.port_line(), 200);
         raw.send(command);
         if raw.expect_one_of(&[150, 425]).code == 150 {
             raw.expect(425);

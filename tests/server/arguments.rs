@@ -223,18 +223,22 @@ fn words_where_none_belong() {
 /// Half a command, then nothing: neither it nor what is behind it is kept longer than an idle session.
 #[test]
 fn half_a_command_and_then_silence_is_an_idle_session() {
-    let server = Server::with(&["--idle-timeout", "1"]);
+    let server = Server::with(&["--idle-timeout", "2"]);
     let before = server.footprint();
-    for half in [
+    let halves = [
         &b"MKD half"[..],
         b"MKD half\r",
         b"\xff",
         b"\xff\xfb",
         b"M",
         &[b'x'; 10_000],
-    ] {
+    ];
+    let sessions = halves.map(|half| {
         let mut raw = server.login();
         raw.send_bytes(half);
+        raw
+    });
+    for mut raw in sessions {
         raw.expect(421);
         raw.expect_closed();
     }

@@ -242,14 +242,7 @@ fn partials_and_leftovers_of_a_killed_server_are_swept() {
     command.arg(&killed.root);
     let sweeper = Server::from_command(command, outside);
     wait_until("the sweep", || names_in(&killed.root) == ["whole"]);
+    sweeper.wait_for_log(&["removed", "unfinished uploads"]);
     sweeper.login().run("SIZE up", 550);
     assert_eq!(sweeper.login().fetch("whole"), b"w");
-}
-
-#[test]
-fn a_partial_is_kept_as_long_as_the_flag_says() {
-    let (server, mut raw) = with_partial(&["--keep-partials", "1"]);
-    wait_until("the sweep", || names_in(&server.root).is_empty());
-    raw.run("SIZE up", 550);
-    server.wait_for_log(&["removed 1 unfinished upload"]);
 }

@@ -4,6 +4,7 @@ use crate::support::{Active, Raw, Server, data_bytes, data_connection, reset};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
+use std::fmt;
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 
@@ -102,13 +103,23 @@ const TRANSFERS: [&str; 18] = [
 /// What may stand before a command: Telnet's synch, and an option that nobody wants.
 const TELNET: [&[u8]; 4] = [b"", b"", b"\xff\xf4\xff\xf2", b"\xff\xfd\x03"];
 
+/// A line without its end. A failure shows it as text.
+#[derive(Clone)]
+struct Line(Vec<u8>);
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
 /// One thing that a client does.
 #[derive(Debug, Clone)]
 enum Step {
     /// Lines in one go, in segments of so many bytes.
-    Lines(Vec<Vec<u8>>, usize),
+    Lines(Vec<Line>, usize),
     /// A transfer, and lines that are sent right behind its command.
-    Transfer(Setup, &'static str, Peer, Vec<Vec<u8>>),
+    Transfer(Setup, &'static str, Peer, Vec<Line>),
     /// ABOR as urgent data.
     UrgentAbor,
 }
@@ -140,7 +151,7 @@ enum Peer {
     Stalls,
 }
 
-fn line() -> impl Strategy<Value = Vec<u8>> {
+fn line() -> impl Strategy<Value = Line> {
     let bytes = |text: &'static str| text.as_bytes().to_vec();
     // A line end would make it two lines, and 0xFF not the line that it looks like.
     let noise = || {
@@ -157,8 +168,10 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         // With a letter before it that no command begins with, so that it is never QUIT.
         1 => noise().prop_map(|noise| [b"#", &noise[..]].concat()),
         1 => Just(vec![b'x'; 5000]),
+        // What a transfer listens to.
+        2 => select(&["STAT", "ABOR", "stat", "abor"][..]).prop_map(bytes),
     ];
-    (select(&TELNET[..]), text).prop_map(|(telnet, text)| [telnet, &text].concat())
+    (select(&TELNET[..]), text).prop_map(|(telnet, text)| Line([telnet, &text].concat()))
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -212,11 +225,11 @@ impl Session {
         }
     }
 
-    fn send(&mut self, lines: &[Vec<u8>], segment: usize) {
+    fn send(&mut self, lines: &[Line], segment: usize) {
         self.owed += lines.len();
         let bytes: Vec<u8> = lines
             .iter()
-            .flat_map(|line| [line, &b"\r\n"[..]].concat())
+            .flat_map(|line| [&line.0, &b"\r\n"[..]].concat())
             .collect();
         for part in bytes.chunks(segment) {
             self.raw.send_bytes(part);
@@ -247,8 +260,9 @@ impl Session {
         Some(data_connection((Ipv4Addr::LOCALHOST, port).into()))
     }
 
-    fn transfer(&mut self, setup: Setup, command: &str, peer: Peer, behind: &[Vec<u8>]) {
+    fn transfer(&mut self, setup: Setup, command: &str, peer: Peer, behind: &[Line]) {
         let active = Active::at(Ipv4Addr::LOCALHOST);
+        let deaf = Active::deaf(Ipv4Addr::LOCALHOST);
         let mut data = None;
         match setup {
             Setup::None => {}
@@ -257,14 +271,14 @@ impl Session {
             Setup::Pasv => data = self.passive("PASV"),
             Setup::Port => drop(self.ask(&active.port_line())),
             Setup::Eprt => drop(self.ask(&active.eprt_line())),
-            Setup::Deaf => drop(self.ask(&Active::at(Ipv4Addr::LOCALHOST).port_line())),
+            Setup::Deaf => drop(self.ask(&deaf.port_line())),
         }
         self.settle();
-        let mut lines = vec![command.as_bytes().to_vec()];
+        let mut lines = vec![Line(command.as_bytes().to_vec())];
         lines.extend_from_slice(behind);
         // Whoever waits for nothing says so, or the server waits as long as its time limit says.
         if matches!(peer, Peer::Absent | Peer::Stalls) || data.is_none() {
-            lines.push(b"ABOR".to_vec());
+            lines.push(Line(b"ABOR".to_vec()));
         }
         self.send(&lines, usize::MAX);
         if matches!(setup, Setup::Port | Setup::Eprt) && !matches!(peer, Peer::Absent) {
@@ -314,11 +328,11 @@ fn play(server: &Server, logged_in: bool, steps: &[Step]) {
             Step::Lines(lines, segment) => {
                 let mut lines = lines.clone();
                 // One of them may be a transfer behind an EPSV that nobody connects to.
-                lines.push(b"ABOR".to_vec());
+                lines.push(Line(b"ABOR".to_vec()));
                 session.send(&lines, *segment);
             }
             Step::Transfer(setup, command, peer, behind) => {
-                session.transfer(*setup, command, *peer, behind)
+                session.transfer(*setup, command, *peer, behind);
             }
             Step::UrgentAbor => {
                 session.raw.send_urgent(b"ABOR\r\n");
@@ -337,7 +351,7 @@ fn each_command_has_exactly_one_final_reply() {
     let server = Server::with(&["--anonymous", "full", "--data-timeout", "2"]);
     let before = server.footprint();
     let config = ProptestConfig {
-        cases: 100,
+        cases: 1000,
         max_shrink_time: 60_000,
         // Says the seed of a failure, and tries it first the next time.
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),

@@ -72,6 +72,15 @@ impl Active {
         Self(listener)
     }
 
+    /// A port of this address that is taken, and where nobody listens.
+    #[track_caller]
+    pub(crate) fn deaf(address: Ipv4Addr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from((address, 0));
+        socket.bind(&any.into()).expect("a free port");
+        Self(socket.into())
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.0.local_addr().expect("an address").port()
     }
