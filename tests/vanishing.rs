@@ -4,18 +4,7 @@ mod support;
 
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
-use support::{Client, Pattern, Server, names_in, temporaries, wait_until, whole_names_in};
-
-/// Ends a connection as a machine that went down does.
-#[track_caller]
-fn reset(socket: TcpStream) {
-    socket2::SockRef::from(&socket)
-        .set_linger(Some(Duration::ZERO))
-        .expect("the option is set");
-    drop(socket);
-}
+use support::{Client, Pattern, Server, names_in, reset, temporaries, wait_until, whole_names_in};
 
 #[test]
 fn a_peer_that_vanishes_in_an_upload_leaves_the_old_file() {

@@ -83,6 +83,11 @@ impl Control {
         !self.closed && self.ahead.len() < MAX_AHEAD
     }
 
+    /// Whether something that was read from the socket has not been taken in yet, and there is room for it.
+    pub(super) fn has_unread(&self) -> bool {
+        self.wants_input() && !self.input.buffer().is_empty()
+    }
+
     /// Takes in what has arrived, without waiting.
     pub(super) fn look(&mut self) -> Seen {
         self.input.get_mut().wait = Wait::No;

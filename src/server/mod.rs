@@ -15,6 +15,7 @@ mod session;
 mod sweeper;
 mod transfer;
 mod users;
+mod watch;
 
 pub use data::PassivePorts;
 pub use users::Access;

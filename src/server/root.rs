@@ -159,11 +159,13 @@ impl Root {
         self.dir.create_dir(path.relative())
     }
 
-    /// Removes a file, or a link.
+    /// Removes a file, or a link to one.
     ///
     /// # Errors
     /// `IsADirectory`, or what else the system says.
     pub(super) fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
+        // A link that leads out of the root is not there, and what is not there is not removed.
+        self.dir.metadata(path.relative())?;
         self.dir.remove_file(path.relative())
     }
 

@@ -107,7 +107,11 @@ impl<'s> Session<'s> {
                         return Ok("QUIT".to_owned());
                     }
                 }
-                Err(error) => self.control.send(&error.reply())?,
+                Err(error) => {
+                    // Malformed or not, it came between RNFR and RNTO (RFC 959 §4.1.3).
+                    self.rename_from = None;
+                    self.control.send(&error.reply())?;
+                }
             }
         }
     }

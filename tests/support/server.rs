@@ -1,9 +1,10 @@
 //! The real server as a process of its own, on a free port and a temporary folder.
 
-use super::{Footprint, PATIENCE, Raw, finish, signal, wait_for, wait_until};
+use super::{Footprint, PATIENCE, Raw, connect_from, finish, signal, wait_for, wait_until};
 use rustix::process::Signal;
+use std::fs::File;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,6 +123,15 @@ impl Server {
         raw
     }
 
+    /// A new session from another address of this machine, logged in.
+    #[track_caller]
+    pub(crate) fn login_from(&self, address: Ipv4Addr) -> Raw {
+        let mut raw = Raw::over(connect_from(address, self.address));
+        raw.expect(220);
+        raw.login();
+        raw
+    }
+
     /// A path in the served folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
@@ -144,6 +154,14 @@ impl Server {
     pub(crate) fn make_folder(&self, name: &str) {
         std::fs::create_dir_all(self.path(name))
             .unwrap_or_else(|error| panic!("cannot make {name}: {error}"));
+    }
+
+    /// Puts a file of holes into the served folder, which takes up no space.
+    #[track_caller]
+    pub(crate) fn write_sparse(&self, name: &str, len: u64) -> File {
+        let file = File::create(self.path(name)).expect("a file");
+        file.set_len(len).expect("a file with holes");
+        file
     }
 
     /// Reads a file of the served folder.
