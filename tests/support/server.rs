@@ -1,6 +1,6 @@
 //! The real server as a process of its own, on a free port and a temporary folder.
 
-use super::{Footprint, Raw, connect_from, finish, signal, wait_for, wait_until};
+use super::{Footprint, Raw, connect_from, finish, signal, threads, wait_for, wait_until};
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::Read;
@@ -95,6 +95,8 @@ impl Server {
             .strip_prefix("ftp-server listening on ")
             .and_then(|address| address.trim().parse().ok())
             .unwrap_or_else(|| panic!("expected the listening address, got {first:?}"));
+        // It tells its address before it starts the thread that sweeps: what it holds is to be counted with that one.
+        wait_until("the server's own threads", || threads(child.id()) >= 2);
         Self {
             address,
             root: outside.path().join("root"),
