@@ -244,6 +244,8 @@ fn partials_and_leftovers_of_a_killed_server_are_swept() {
         "127.0.0.1",
         "--port",
         "0",
+        "--data-timeout",
+        "1",
         "--keep-partials",
         "1",
         "--root",

@@ -195,20 +195,13 @@ impl Server {
         Footprint::of(self.pid(), &self.root)
     }
 
-    /// What it holds with no client, to compare with later.
-    ///
-    /// Just after the first line the server may still be starting its own threads. Once it has greeted somebody it is
-    /// complete, and that session's thread and descriptor are known. The least of a few looks is taken, since the
-    /// sweep of its folder has files open for moments.
-    #[track_caller]
+    /// What it holds with no client, to compare with later. The least of a few looks is taken, since the sweep of its
+    /// folder has files open for moments.
     pub(crate) fn at_rest(&self) -> Footprint {
-        let _first = self.connect();
         let mut rest = self.footprint();
         for _ in 0..5 {
             rest.descriptors = rest.descriptors.min(self.footprint().descriptors);
         }
-        rest.threads -= 1;
-        rest.descriptors -= 1;
         rest
     }
 
