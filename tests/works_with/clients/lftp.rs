@@ -45,7 +45,6 @@ pub(super) const CLIENT: Client = Client {
         }),
         (&op::RESUME_DOWNLOAD, |place| lftp(place, "reget file")),
         (&op::RESUME_UPLOAD, |place| lftp(place, "reput file")),
-        // Slowly: otherwise the first segment has been all of the file before the others begin.
         (&op::CUT_UPLOAD, |place| lftp(place, "reput file")),
         // Slowly: otherwise the first segment has been all of the file before the others begin.
         (&op::SEGMENTS, |place| {
