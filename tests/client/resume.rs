@@ -22,6 +22,17 @@ fn asked(s: &mut Session, size: u64, time: &str) {
     s.expect("MDTM f", &format!("213 {time}"));
 }
 
+/// A download of `f`, to which `bytes` come. `rest` is the reply to the `REST 7` that goes before it, if there is one.
+fn download(s: &mut Session, rest: Option<&str>, bytes: &[u8]) {
+    let data = s.epsv();
+    if let Some(reply) = rest {
+        s.expect("REST 7", reply);
+    }
+    s.expect("RETR f", "150 here it comes");
+    data.send(bytes);
+    s.say("226 done");
+}
+
 #[test]
 fn a_download_goes_on_where_it_was_cut() {
     let place = Place::new();
@@ -36,11 +47,7 @@ fn a_download_goes_on_where_it_was_cut() {
     let run = check(&place, "get f", 0, |s| {
         s.login_able();
         asked(s, 12, "20260102030405");
-        let data = s.epsv();
-        s.expect("REST 7", "350 go on");
-        s.expect("RETR f", "150 here it comes");
-        data.send(b"world");
-        s.say("226 done");
+        download(s, Some("350 go on"), b"world");
         s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
         s.quit();
     });
@@ -68,10 +75,7 @@ fn a_file_that_changed_since_is_fetched_from_the_start() {
     let run = check(&place, "get f", 0, |s| {
         s.login_able();
         asked(s, 3, "20260102030406");
-        let data = s.epsv();
-        s.expect("RETR f", "150 here it comes");
-        data.send(b"new");
-        s.say("226 done");
+        download(s, None, b"new");
         s.quit();
     });
     assert_eq!(place.downloads(), [("f".into(), "new".into())], "{run}");
@@ -84,17 +88,10 @@ fn a_bad_joint_is_noticed_and_the_file_fetched_from_the_start() {
     let run = check(&place, "get f", 0, |s| {
         s.login_able();
         asked(s, 12, "20260102030405");
-        let data = s.epsv();
-        s.expect("REST 7", "350 go on");
-        s.expect("RETR f", "150 here it comes");
         // Of the same size and time, and all the same another file.
-        data.send(b"WORLD");
-        s.say("226 done");
+        download(s, Some("350 go on"), b"WORLD");
         s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
-        let data = s.epsv();
-        s.expect("RETR f", "150 here it comes");
-        data.send(b"hello, world");
-        s.say("226 done");
+        download(s, None, b"hello, world");
         s.quit();
     });
     assert_eq!(
@@ -111,11 +108,7 @@ fn a_server_that_takes_no_rest_sends_the_file_from_the_start() {
     let run = check(&place, "get f", 0, |s| {
         s.login_able();
         asked(s, 12, "20260102030405");
-        let data = s.epsv();
-        s.expect("REST 7", "502 not now");
-        s.expect("RETR f", "150 here it comes");
-        data.send(b"hello, world");
-        s.say("226 done");
+        download(s, Some("502 not now"), b"hello, world");
         s.quit();
     });
     assert_eq!(
@@ -131,16 +124,10 @@ fn a_file_that_is_replaced_between_size_and_retr_is_fetched_as_it_is_now() {
     let run = check(&place, "get f", 0, |s| {
         s.login_able();
         asked(s, 12, "20260102030405");
-        let data = s.epsv();
-        s.expect("RETR f", "150 here it comes");
-        data.send(b"new");
-        s.say("226 done");
+        download(s, None, b"new");
         s.expect("SIZE f", "213 3");
         s.expect("MDTM f", "213 20260102030406");
-        let data = s.epsv();
-        s.expect("RETR f", "150 here it comes");
-        data.send(b"new");
-        s.say("226 done");
+        download(s, None, b"new");
         s.quit();
     });
     assert_eq!(place.downloads(), [("f".into(), "new".into())], "{run}");
