@@ -207,7 +207,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     if address.is_ipv6() {
         // `--host ::` means every address of either kind.
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

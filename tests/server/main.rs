@@ -8,6 +8,7 @@ mod attributes;
 mod commands;
 mod globs;
 mod hash;
+mod ipv6;
 mod links;
 mod partials;
 mod pipelining;

@@ -64,13 +64,24 @@ impl Server {
         child.wait_with_output().expect("the server's output")
     }
 
+    /// A server that listens on this address of this machine.
+    #[track_caller]
+    pub(crate) fn at(host: &str) -> Self {
+        Self::spawn_at(host, Self::command(), &[])
+    }
+
     /// Starts the command, a server on a temporary folder, with these flags.
     #[track_caller]
-    pub(crate) fn spawn(mut command: Command, flags: &[&str]) -> Self {
+    pub(crate) fn spawn(command: Command, flags: &[&str]) -> Self {
+        Self::spawn_at("127.0.0.1", command, flags)
+    }
+
+    #[track_caller]
+    fn spawn_at(host: &str, mut command: Command, flags: &[&str]) -> Self {
         let outside = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         let root = outside.path().join("root");
         std::fs::create_dir(&root).expect("the root folder");
-        command.args(["--host", "127.0.0.1", "--port", "0", "--root"]);
+        command.args(["--host", host, "--port", "0", "--root"]);
         command.arg(&root).args(flags);
         Self::from_command(command, outside)
     }

@@ -66,8 +66,8 @@ pub(crate) struct Active(TcpListener);
 impl Active {
     /// A free port of this address.
     #[track_caller]
-    pub(crate) fn at(address: Ipv4Addr) -> Self {
-        let listener = TcpListener::bind((address, 0)).expect("a free port");
+    pub(crate) fn at(address: impl Into<IpAddr>) -> Self {
+        let listener = TcpListener::bind((address.into(), 0)).expect("a free port");
         listener.set_nonblocking(true).expect("the option is set");
         Self(listener)
     }
@@ -96,7 +96,8 @@ impl Active {
     /// The line that tells the server of it, as RFC 2428 has it.
     pub(crate) fn eprt_line(&self) -> String {
         let address = self.0.local_addr().expect("an address");
-        format!("EPRT |1|{}|{}|", address.ip(), address.port())
+        let network = if address.is_ipv4() { 1 } else { 2 };
+        format!("EPRT |{network}|{}|{}|", address.ip(), address.port())
     }
 
     /// Waits for the server to connect.
