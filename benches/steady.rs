@@ -36,7 +36,7 @@ fn main() {
     let server = Server::from_command(command, folder);
     server.write("file", [7; FILE]);
 
-    let before = server.footprint();
+    let before = server.at_rest();
     let (done, fetched) = (AtomicBool::new(false), AtomicU64::new(0));
     let rates = thread::scope(|scope| {
         for _ in 0..CLIENTS {

@@ -229,7 +229,7 @@ fn telnet_bytes_are_skipped() {
 #[test]
 fn a_line_that_never_ended_is_no_command() {
     let server = Server::start();
-    let before = server.footprint();
+    let before = server.at_rest();
     let mut raw = server.login();
     raw.send_bytes(b"MKD half");
     raw.finish_sending();
@@ -299,7 +299,7 @@ fn one_address_cannot_have_it_all() {
 #[test]
 fn clients_that_come_and_go_leave_nothing() {
     let server = Server::start();
-    let before = server.footprint();
+    let before = server.at_rest();
     for turn in 0..200 {
         let mut raw = Raw::dial(server.address);
         match turn % 4 {

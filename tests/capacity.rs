@@ -4,7 +4,7 @@
 mod support;
 
 use std::sync::{Mutex, PoisonError};
-use support::{Raw, Server, raise_file_limit, wait_until};
+use support::{Raw, Server, raise_file_limit};
 
 /// Each of these tests holds thousands of connections, and together they would pass the limit of one process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -36,10 +36,9 @@ fn a_thousand_idle_sessions_cost_little_memory() {
     let sessions = 1000;
     let server = Server::with(&["--max-clients-per-address", "2000"]);
     // What only the first session needs is no session's cost.
+    let rest = server.at_rest();
     drop(server.login());
-    wait_until("the first session to end", || {
-        server.footprint().threads <= 2
-    });
+    server.wait_for_footprint(&rest);
     let before = support::pss_kib(server.pid());
     let held = log_in(&server, sessions);
     let after = support::pss_kib(server.pid());
@@ -71,7 +70,7 @@ fn ten_thousand_sessions_are_held() {
         ],
     );
     server.write("a", "abc");
-    let before = server.footprint();
+    let before = server.at_rest();
     let mut held = log_in(&server, sessions);
     let with_all = support::descriptors(server.pid());
     assert_eq!(

@@ -68,7 +68,7 @@ fn real_client(server: &Server, number: u8) {
 fn thirty_two_clients_at_once() {
     let server = Server::start();
     server.write(SHARED, version(0));
-    let before = server.footprint();
+    let before = server.at_rest();
     thread::scope(|scope| {
         for number in 0..CLIENTS {
             let client = if number < REAL {

@@ -187,7 +187,7 @@ fn ports_are_not_handed_out_in_a_row() {
 #[test]
 fn a_thousand_passive_ports_in_a_row_leak_nothing() {
     let (server, range) = server_with_ports(4);
-    let before = server.footprint();
+    let before = server.at_rest();
     let mut raw = server.login();
     for _ in 0..500 {
         for address in [raw.epsv(), raw.pasv()] {
@@ -236,7 +236,7 @@ fn a_port_is_free_when_its_connection_is_there() {
 fn a_data_connection_that_never_comes_is_425() {
     let server = Server::with(&["--data-timeout", "1"]);
     server.write("a", "abc");
-    let before = server.footprint();
+    let before = server.at_rest();
     let mut raw = server.login();
     for line in ["RETR a", "STOR b", "MLSD"] {
         raw.epsv();

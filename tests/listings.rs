@@ -193,7 +193,7 @@ fn a_listing_that_nobody_reads_on_ends() {
     for n in 0..2000 {
         server.write(&format!("file {n}"), "");
     }
-    let before = server.footprint();
+    let before = server.at_rest();
     let mut raw = server.login();
     drop(raw.begin("MLSD"));
     // The listing may have fitted into the buffers between the two.

@@ -4,7 +4,10 @@ mod support;
 
 use rustix::process::Signal;
 use std::fs::File;
-use support::{Client, Pattern, Server, assert_same, names_in, temporaries, wait_until};
+use support::{
+    Client, Pattern, Server, assert_same, names_in, temporaries, wait_for, wait_until,
+    whole_names_in,
+};
 
 #[test]
 fn the_session_of_the_readme_in_any_letter_case() {
@@ -116,4 +119,36 @@ fn a_server_that_goes_away_in_a_download_leaves_no_final_name() {
         !client.download("big").exists(),
         "a download that was cut has its final name"
     );
+}
+
+#[test]
+fn an_upload_of_a_killed_client_goes_on_where_it_was_cut() {
+    const SIZE: u64 = 256 * 1024 * 1024;
+    let server = Server::start();
+    let client = Client::new(server.address);
+    let mut file = File::create(client.folder().join("big")).expect("a file to send");
+    std::io::copy(&mut Pattern::new(5, SIZE), &mut file).expect("a file of that size");
+    let running = client.spawn("put big\n");
+    let under_way = || {
+        let name = temporaries(&server.root).pop()?;
+        let length = std::fs::metadata(server.root.join(name)).ok()?.len();
+        (length > 1024 * 1024).then_some(length)
+    };
+    wait_for("a part of the file on the server", under_way);
+    running.signal(Signal::KILL);
+    drop(running);
+    wait_until("the part to be put away", || {
+        temporaries(&server.root).is_empty()
+    });
+    assert_eq!(whole_names_in(&server.root), [""; 0]);
+
+    let output = client.run("put big\n");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("going on after "),
+        "{said}"
+    );
+    assert_eq!(names_in(&server.root), ["big"]);
+    let there = File::open(server.root.join("big")).expect("the file");
+    assert_same("big", there, Pattern::new(5, SIZE));
 }

@@ -227,9 +227,9 @@ fn commands_in_one_packet_are_answered_in_order() {
     server.write("a.txt", "abc");
     let mut raw = server.connect();
     raw.send_bytes(
-        b"USER anonymous\r\nPASS x\r\nPWD\r\nSYST\r\nFOO\r\nSIZE a.txt\r\nTYPE I\r\nQUIT\r\n",
+        b"USER anonymous\r\nPASS x\r\nPWD\r\nSYST\r\nFOO\r\nTYPE I\r\nSIZE a.txt\r\nQUIT\r\n",
     );
-    for code in [331, 230, 257, 215, 500, 213, 200, 221] {
+    for code in [331, 230, 257, 215, 500, 200, 213, 221] {
         raw.expect(code);
     }
     raw.expect_closed();
@@ -350,6 +350,7 @@ fn a_password_is_never_logged() {
     raw.run("PASS hunter2", 530);
     raw.run("QUIT", 221);
     raw.expect_closed();
+    server.wait_for_log(&["disconnected"]);
     let log = server.log();
     assert!(
         !log.contains("s3cret") && !log.contains("hunter2"),

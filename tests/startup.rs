@@ -77,6 +77,7 @@ fn flags_that_make_no_sense_are_refused_with_a_text() {
         (["--port", "65536"], "port"),
         (["--idle-timeout", "soon"], "idle-timeout"),
         (["--public-address", "here"], "public-address"),
+        (["--keep-partials", "59"], "data-timeout"),
         (["--nonsense", "x"], "nonsense"),
     ] {
         let output = Server::run(&flags);

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use support::{Pattern, Server, assert_same, data_bytes, names_in, read_all};
+use support::{Pattern, Server, assert_same, data_bytes, names_in, read_all, reset};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -178,11 +178,7 @@ fn an_upload_cut_short_leaves_the_old_file() {
     let mut data = raw.begin("STOR a");
     data.write_all(&[1; 100_000]).expect("a part of it");
     // A reset, as of a client whose machine went down, and not the end that FTP takes for the end of the file.
-    let socket = socket2::SockRef::from(&data);
-    socket
-        .set_linger(Some(std::time::Duration::ZERO))
-        .expect("the option is set");
-    drop(data);
+    reset(data);
     raw.expect_one_of(&[426, 451]);
     raw.run("NOOP", 200);
     assert_eq!(server.read("a"), b"old");
@@ -192,8 +188,7 @@ fn an_upload_cut_short_leaves_the_old_file() {
 #[test]
 fn a_download_that_nobody_wants_any_more_is_426() {
     let server = Server::start();
-    let file = File::create(server.path("big")).expect("a file");
-    file.set_len(64 * MIB).expect("a file with holes");
+    server.write_sparse("big", 64 * MIB);
     let mut raw = server.login();
     let mut data = raw.begin("RETR big");
     data.read_exact(&mut [0; 1000]).expect("the first bytes");
@@ -205,8 +200,7 @@ fn a_download_that_nobody_wants_any_more_is_426() {
 #[test]
 fn a_file_that_shrinks_is_never_226() {
     let server = Server::start();
-    let file = File::create(server.path("big")).expect("a file");
-    file.set_len(64 * MIB).expect("a file with holes");
+    let file = server.write_sparse("big", 64 * MIB);
     let mut raw = server.login();
     let mut data = raw.begin("RETR big");
     data.read_exact(&mut [0; 1000]).expect("the first bytes");

@@ -4,24 +4,13 @@ mod support;
 
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
-use support::{Client, Pattern, Server, names_in, temporaries, wait_until, whole_names_in};
-
-/// Ends a connection as a machine that went down does.
-#[track_caller]
-fn reset(socket: TcpStream) {
-    socket2::SockRef::from(&socket)
-        .set_linger(Some(Duration::ZERO))
-        .expect("the option is set");
-    drop(socket);
-}
+use support::{Client, Pattern, Server, names_in, reset, temporaries, wait_until, whole_names_in};
 
 #[test]
 fn a_peer_that_vanishes_in_an_upload_leaves_the_old_file() {
     let server = Server::start();
     server.write("a", "old");
-    let before = server.footprint();
+    let before = server.at_rest();
     for _ in 0..5 {
         let mut raw = server.login();
         let mut data = raw.begin("STOR a");
@@ -41,7 +30,7 @@ fn a_peer_that_vanishes_in_an_upload_leaves_the_old_file() {
 fn a_peer_that_is_cut_off_in_an_upload_leaves_the_old_file() {
     let server = Server::start();
     server.write("a", "old");
-    let before = server.footprint();
+    let before = server.at_rest();
     for new in ["a", "b"] {
         let mut raw = server.login();
         let mut data = raw.begin(&format!("STOR {new}"));
@@ -58,7 +47,7 @@ fn a_peer_that_is_cut_off_in_an_upload_leaves_the_old_file() {
 #[test]
 fn an_upload_ends_when_only_its_control_connection_does() {
     let server = Server::start();
-    let before = server.footprint();
+    let before = server.at_rest();
     let mut raw = server.login();
     let mut data = raw.begin("STOR a");
     data.write_all(&[1; 100_000]).expect("a part of it");
@@ -73,7 +62,7 @@ fn an_upload_ends_when_only_its_control_connection_does() {
 fn a_peer_that_vanishes_in_a_download_leaves_nothing() {
     let server = Server::start();
     server.write("big", vec![0; 16 * 1024 * 1024]);
-    let before = server.footprint();
+    let before = server.at_rest();
     for turn in 0..6 {
         let mut raw = server.login();
         let mut data = raw.begin("RETR big");
@@ -97,7 +86,7 @@ fn a_peer_that_vanishes_in_a_download_leaves_nothing() {
 fn a_peer_that_vanishes_while_its_data_connection_is_awaited_leaves_nothing() {
     let server = Server::start();
     server.write("a", "abc");
-    let before = server.footprint();
+    let before = server.at_rest();
     for line in ["RETR a", "STOR b", "MLSD"] {
         let mut raw = server.login();
         raw.epsv();
@@ -112,7 +101,7 @@ fn a_peer_that_vanishes_while_its_data_connection_is_awaited_leaves_nothing() {
 fn a_client_killed_in_an_upload_leaves_the_old_file() {
     let server = Server::start();
     server.write("big", "old");
-    let before = server.footprint();
+    let before = server.at_rest();
     let client = Client::new(server.address);
     let file = std::fs::File::create(client.folder().join("big")).expect("a file");
     file.set_len(1024 * 1024 * 1024).expect("a file with holes");
@@ -136,7 +125,7 @@ fn a_client_killed_in_a_download_leaves_nothing() {
     let server = Server::start();
     let file = std::fs::File::create(server.path("big")).expect("a file");
     file.set_len(1024 * 1024 * 1024).expect("a file with holes");
-    let before = server.footprint();
+    let before = server.at_rest();
     let client = Client::new(server.address);
     let running = client.spawn("get big\n");
     wait_until("the download to be under way", || {

@@ -6,7 +6,7 @@ use multi_client_ftp::client::connection::Limits;
 use multi_client_ftp::client::error::{Trouble, exit_code};
 use multi_client_ftp::client::prompt::Source;
 use multi_client_ftp::client::target::Target;
-use multi_client_ftp::client::{ANONYMOUS, Client, Options, text};
+use multi_client_ftp::client::{ANONYMOUS, Client, Options, places, text};
 use multi_client_ftp::pages::Page;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,6 +38,9 @@ struct Args {
     /// The folder that downloads go to, made if missing
     #[arg(long, value_name = "FOLDER", default_value = "client_downloads")]
     downloads: PathBuf,
+    /// Compare every file by checksum after it arrived, if the server can
+    #[arg(long)]
+    verify: bool,
     /// Seconds without a sign of life from the server before the client gives up
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -129,7 +132,9 @@ fn options(args: Args) -> Result<Options> {
         port: 0,
         user: ANONYMOUS.to_owned(),
         folder: None,
+        state: places::state().unwrap_or_else(|| args.downloads.clone()),
         downloads: args.downloads,
+        verify: args.verify,
         limits: Limits {
             connect: Duration::from_secs(CONNECT.min(args.timeout)),
             silence: Duration::from_secs(args.timeout),

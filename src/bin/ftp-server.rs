@@ -2,7 +2,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser};
 use jiff::SignedDuration;
@@ -183,6 +183,12 @@ fn run(args: Args) -> Result<()> {
 }
 
 fn config(args: Args) -> Result<Config> {
+    // The sweep knows an upload that still runs by its having been written to within this time.
+    ensure!(
+        args.keep_partials >= args.data_timeout,
+        "--keep-partials must not be shorter than --data-timeout ({} s)",
+        args.data_timeout.as_secs()
+    );
     std::fs::create_dir_all(&args.root)
         .with_context(|| format!("cannot make the folder to serve, {}", args.root.display()))?;
     Ok(Config {

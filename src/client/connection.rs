@@ -5,6 +5,7 @@ use super::text;
 use crate::protocol::Lines;
 use crate::protocol::address::{ExtendedPassiveText, PassiveText};
 use crate::protocol::command::{Arg, Command, Epsv, TransferType};
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
 use crate::stream::{Stream, timed_out};
 use anyhow::Result;
@@ -39,6 +40,14 @@ pub struct Abilities {
     pub list: bool,
     /// `SIZE` has not been refused.
     pub size: bool,
+    /// `MDTM` is known: the server tells times.
+    pub mdtm: bool,
+    /// `MFMT` is known: the server takes times.
+    pub mfmt: bool,
+    /// `REST STREAM` is known: a transfer can begin in the middle of a file.
+    pub rest: bool,
+    /// What `HASH` makes, if it is known.
+    pub hash: Option<HashAlgorithm>,
 }
 
 /// A logged-in session with a server.
@@ -105,6 +114,10 @@ impl Connection {
                 mlsd: true,
                 list: true,
                 size: true,
+                mdtm: false,
+                mfmt: false,
+                rest: false,
+                hash: None,
             },
         };
         let greeting = connection
@@ -226,7 +239,32 @@ impl Connection {
         command: &Command,
         body: impl FnOnce(Stream) -> Result<T>,
     ) -> Result<T> {
+        self.transfer_at(0, command, |data, _| body(data))
+    }
+
+    /// The same, from byte `start` of the file (`REST`, RFC 3659 §5). `body` is told where it begins: at 0 if the server
+    /// does not do it otherwise.
+    ///
+    /// # Errors
+    /// See [`Self::transfer`].
+    pub fn transfer_at<T>(
+        &mut self,
+        start: u64,
+        command: &Command,
+        body: impl FnOnce(Stream, u64) -> Result<T>,
+    ) -> Result<T> {
         let data = self.open_data()?;
+        let start = if start > 0 && self.abilities.rest {
+            let reply = self.send(&Command::Rest(start))?;
+            if reply.class() == Class::Intermediate {
+                start
+            } else {
+                0
+            }
+        } else {
+            0
+        };
+        let body = |data| body(data, start);
         self.write(command)?;
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
         let outcome = match begun.class() {

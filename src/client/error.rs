@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::protocol::reply::{Reply, ReplyCode};
+use std::path::Path;
 
 /// A failure whose kind matters to whoever started the client: each kind has its exit code.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,11 @@ impl Trouble {
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Local(_) | Self::Mismatch(_))
     }
+}
+
+/// What could not be done to a local file, and why.
+pub(super) fn local_trouble(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Trouble {
+    Trouble::Local(format!("cannot {what} {}: {error}", path.display()))
 }
 
 /// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::error::Trouble;
 use super::{ANONYMOUS, Client, PASSWORD_VARIABLE, netrc, text};
 use crate::protocol::command::{Arg, Command, Password};
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, ReplyCode};
 use anyhow::Result;
 use std::io::{self, IsTerminal};
@@ -56,6 +57,10 @@ impl Connection {
             })
         };
         self.abilities.mlsd = has("MLST") || has("MLSD");
+        self.abilities.mdtm = has("MDTM");
+        self.abilities.mfmt = has("MFMT");
+        self.abilities.rest = has("REST");
+        self.abilities.hash = reply.lines().iter().find_map(|line| chosen_hash(line));
         if has("UTF8") {
             // Older Windows servers speak UTF-8 only when told; the others do not mind, and a refusal changes nothing.
             self.send(&Command::Opts("UTF8 ON".parse()?))?;
@@ -97,4 +102,16 @@ impl Client {
             .map_err(|_| Trouble::Usage("a password cannot hold a line end".to_owned()))?;
         Ok(self.password.insert(password).clone())
     }
+}
+
+/// The algorithm with a star in `HASH SHA-256*;SHA-1` (draft-bryan-ftpext-hash §3.1).
+fn chosen_hash(feature: &str) -> Option<HashAlgorithm> {
+    let (name, algorithms) = feature.trim().split_once(' ')?;
+    let chosen = algorithms
+        .split(';')
+        .find_map(|algorithm| algorithm.strip_suffix('*'))?;
+    chosen
+        .parse()
+        .ok()
+        .filter(|_| name.eq_ignore_ascii_case("HASH"))
 }

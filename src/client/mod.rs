@@ -11,22 +11,27 @@ pub mod listing;
 mod login;
 mod names;
 pub mod netrc;
+mod part;
 pub mod pipe;
 pub mod places;
 pub mod prompt;
+mod record;
 pub mod screen;
 pub mod target;
 pub mod text;
 pub mod transfer;
 pub mod words;
 
+use crate::copy::Checksum;
 use crate::protocol::command::{Command, Password};
+use crate::protocol::hash::HashAlgorithm;
 use anyhow::{Context, Result};
 use connection::{Connection, Limits};
 use error::Trouble;
 use names::Names;
+use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use target::Target;
 
 /// Who logs in when no user is named (RFC 1635).
@@ -47,6 +52,10 @@ pub struct Options {
     pub folder: Option<String>,
     /// The local folder that downloads go to.
     pub downloads: PathBuf,
+    /// Where records of uploads under way are kept.
+    pub state: PathBuf,
+    /// Whether every file is compared by checksum after it arrived.
+    pub verify: bool,
     /// How long to wait.
     pub limits: Limits,
 }
@@ -118,6 +127,37 @@ impl Client {
             self.tell(&error);
             Ok(ControlFlow::Continue(()))
         })
+    }
+
+    /// Where the record of an upload is kept: a name made of all that says which file it is, here and on the server. `None`
+    /// if the server could not go on from a part, or could not say what is in it.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn upload_record(&mut self, local: &Path, remote: &str) -> Result<Option<PathBuf>> {
+        let abilities = &self.connection()?.abilities;
+        if !abilities.rest || abilities.hash.is_none() {
+            return Ok(None);
+        }
+        if self.folder.is_none() {
+            self.ask_folder()?;
+        }
+        let folder = self.folder.clone().unwrap_or_default();
+        let local = local.canonicalize().unwrap_or_else(|_| local.to_owned());
+        let Options {
+            host,
+            port,
+            user,
+            state,
+            ..
+        } = &self.options;
+        let mut checksum = Checksum::new(HashAlgorithm::Sha256);
+        write!(
+            checksum,
+            "{host}\0{port}\0{user}\0{folder}\0{remote}\0{}",
+            local.display()
+        )?;
+        Ok(Some(state.join("uploads").join(checksum.finish())))
     }
 
     /// Makes sure that there is a connection, in the folder where the session was.

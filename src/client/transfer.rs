@@ -1,87 +1,221 @@
 //! One file, down or up.
 
 use super::connection::Connection;
-use super::error::Trouble;
-use super::text;
-use crate::copy::{CHUNK, CopyError, copy};
+use super::error::{Trouble, local_trouble};
+use super::part::Part;
+use super::{record, text};
+use crate::copy::{CHUNK, Checksum, CopyError, copy};
 use crate::protocol::command::{Arg, Command};
+use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
+use crate::protocol::time;
 use crate::stream::{Stream, timed_out};
 use anyhow::Result;
-use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use jiff::Timestamp;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A transfer that is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Moved {
-    /// How many bytes.
+    /// How many bytes went over the connection this time.
     pub bytes: u64,
+    /// How many were there from an earlier attempt.
+    pub resumed_at: u64,
     /// In what time, from the command to the server's last word.
     pub took: Duration,
 }
 
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::rate(self.bytes, self.took))?;
+        match self.resumed_at {
+            0 => Ok(()),
+            start => write!(f, ", going on after {}", text::bytes(start)),
+        }
+    }
+}
+
 /// Fetches `remote` into `folder` under the name `local`. The file appears there when it is whole, durable and of the
-/// size that the server had said; until then it is called `local.part`.
+/// size that the server had said; until then it is called `local.part`. What an earlier attempt has left of it is gone on
+/// from, if size and time on the server are what they were.
 ///
 /// # Errors
-/// The server refused, a connection broke, the size was another, or a local file could not be written. A file of that
-/// name that was there before stays as it was.
+/// The server refused, a connection broke, the size or the checksum was another, or a local file could not be written. A
+/// file of that name that was there before stays as it was.
 pub fn get(
     connection: &mut Connection,
     remote: &Arg,
     folder: &Path,
     local: &str,
+    verify: bool,
 ) -> Result<(Moved, PathBuf)> {
     let target = folder.join(text::single_name(local)?);
     connection.use_image_type()?;
-    let expected = size(connection, remote)?;
-    let mut part = Part::open(&target)?;
-    let start = Instant::now();
-    let bytes = connection.transfer(&Command::Retr(remote.clone()), |data| {
-        part.fill(data, expected)
-    })?;
-    let took = start.elapsed();
-    if let Some(expected) = expected.filter(|&expected| expected != bytes) {
-        return Err(Trouble::Mismatch(format!(
-            "only {bytes} of {expected} bytes came, so the file was not kept; try again"
-        ))
-        .into());
+    let mut said = facts(connection, remote)?;
+    let mut part = Part::open(&target, &said)?;
+    let moved = match fetch(connection, remote, &said, &mut part) {
+        Err(error) if connection.abilities.mdtm && is_mismatch(&error) => {
+            let now = facts(connection, remote)?;
+            if now == said {
+                return Err(error);
+            }
+            // Somebody has put another file there meanwhile, and that one is what is wanted.
+            drop(part);
+            part = Part::open(&target, &now)?;
+            said = now;
+            fetch(connection, remote, &said, &mut part)?
+        }
+        outcome => outcome?,
+    };
+    if verify && same(connection, remote, part.file(), part.length())? != Some(true) {
+        part.start_over()?;
+        let text = "the server's checksum is not that of what came, or it has none to tell";
+        return Err(Trouble::Mismatch(text.to_owned()).into());
     }
-    part.commit()?;
-    Ok((Moved { bytes, took }, target))
+    part.commit(said.modified.map(Into::into))?;
+    Ok((moved, target))
 }
 
-/// Sends the regular file `local` to be stored as `remote`.
+/// Sends the regular file `local` to be stored as `remote`, and its modification time if the server takes it. What of it
+/// an earlier attempt has brought there is gone on from, if this file is still the one that `record` tells of and the
+/// server's checksum of its part is that of the part here.
 ///
 /// # Errors
 /// The file could not be read, the server refused, or a connection broke. The server is told of a fault on this side
 /// by a reset of the data connection, so that it does not take half a file for the whole.
-pub fn put(connection: &mut Connection, local: &Path, remote: &Arg) -> Result<Moved> {
+pub fn put(
+    connection: &mut Connection,
+    local: &Path,
+    remote: &Arg,
+    record: Option<&Path>,
+    verify: bool,
+) -> Result<Moved> {
     let mut file = open_regular(local)?;
     connection.use_image_type()?;
-    let start = Instant::now();
-    let bytes = connection.transfer(&Command::Stor(remote.clone()), |mut data| {
-        let lost = |error: io::Error| upload_failed(&error);
-        data.set_reset_on_close(true).map_err(lost)?;
-        let mut buffer = vec![0; CHUNK];
-        let bytes =
-            copy(&mut file, &mut data, &mut buffer, |_| {}).map_err(|error| match error {
-                CopyError::Read(error) => local_trouble("read", local, &error),
-                CopyError::Write(error) => upload_failed(&error),
-            })?;
-        data.set_reset_on_close(false).map_err(lost)?;
-        // A server that has hung up by now tells why in its reply.
-        data.finish_writing().map_err(lost)?;
-        Ok(bytes)
-    })?;
+    let fault = |error: io::Error| local_trouble("read", local, &error);
+    let metadata = file.metadata().map_err(fault)?;
+    let mut known = Entry::new(remote.as_str(), Kind::File);
+    known.size = Some(metadata.len());
+    known.modified = metadata
+        .modified()
+        .ok()
+        .and_then(|time| Timestamp::try_from(time).ok())
+        .and_then(whole_seconds);
+    let mut start = 0;
+    if record.is_some_and(|record| record::says(record, &known))
+        && let Some(there) =
+            size(connection, remote)?.filter(|there| (1..=metadata.len()).contains(there))
+        && same(connection, remote, &file, there)? == Some(true)
+    {
+        start = there;
+    }
+    // Without it the next attempt begins at the beginning, which is no loss but of time.
+    let _ = record.map(|record| record::write(record, &known));
+    let began = Instant::now();
+    let (start, bytes) =
+        connection.transfer_at(start, &Command::Stor(remote.clone()), |data, start| {
+            file.seek(SeekFrom::Start(start)).map_err(fault)?;
+            Ok((start, send(&mut file, data, local)?))
+        })?;
+    let took = began.elapsed();
+    let _ = record.map(record::remove);
+    if verify && same(connection, remote, &file, metadata.len())? != Some(true) {
+        return Err(Trouble::Mismatch(
+            "the server's checksum is not that of what was sent, or it has none to tell".to_owned(),
+        )
+        .into());
+    }
+    if let Some(modified) = known.modified.filter(|_| connection.abilities.mfmt) {
+        // A server that minds keeps its own time: the file is there all the same.
+        connection.send(&Command::Mfmt(modified, remote.clone()))?;
+    }
     Ok(Moved {
         bytes,
-        took: start.elapsed(),
+        resumed_at: start,
+        took,
     })
+}
+
+/// Downloads what is missing of a part, and all of it if what was there turns out to be of another file.
+fn fetch(
+    connection: &mut Connection,
+    remote: &Arg,
+    said: &Entry,
+    part: &mut Part,
+) -> Result<Moved> {
+    let moved = fetch_rest(connection, remote, said, part)?;
+    if moved.resumed_at > 0 && same(connection, remote, part.file(), part.length())? == Some(false)
+    {
+        part.start_over()?;
+        return fetch_rest(connection, remote, said, part);
+    }
+    Ok(moved)
+}
+
+fn fetch_rest(
+    connection: &mut Connection,
+    remote: &Arg,
+    said: &Entry,
+    part: &mut Part,
+) -> Result<Moved> {
+    let began = Instant::now();
+    let start = connection.transfer_at(
+        part.length(),
+        &Command::Retr(remote.clone()),
+        |data, start| {
+            if start < part.length() {
+                part.start_over()?;
+            }
+            part.fill(data, said.size).map(|()| start)
+        },
+    )?;
+    let took = began.elapsed();
+    let length = part.length();
+    if let Some(size) = said.size.filter(|&size| size != length) {
+        let text = format!("only {length} of {size} bytes came; try again");
+        return Err(Trouble::Mismatch(text).into());
+    }
+    Ok(Moved {
+        bytes: length - start,
+        resumed_at: start,
+        took,
+    })
+}
+
+fn is_mismatch(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Trouble::Mismatch(_)))
+}
+
+/// Sends what there is of a file from where it stands.
+fn send(file: &mut File, mut data: Stream, local: &Path) -> Result<u64> {
+    let lost = |error: io::Error| upload_failed(&error);
+    data.set_reset_on_close(true).map_err(lost)?;
+    let bytes =
+        copy(file, &mut data, &mut vec![0; CHUNK], |_| {}).map_err(|error| match error {
+            CopyError::Read(error) => local_trouble("read", local, &error),
+            CopyError::Write(error) => upload_failed(&error),
+        })?;
+    data.set_reset_on_close(false).map_err(lost)?;
+    // A server that has hung up by now tells why in its reply.
+    data.finish_writing().map_err(lost)?;
+    Ok(bytes)
+}
+
+/// What the server says of a file, as far as it says anything.
+fn facts(connection: &mut Connection, remote: &Arg) -> Result<Entry> {
+    let mut entry = Entry::new(remote.as_str(), Kind::File);
+    entry.size = size(connection, remote)?;
+    if connection.abilities.mdtm {
+        let reply = connection.send(&Command::Mdtm(remote.clone()))?;
+        if reply.class() == Class::Completion {
+            entry.modified = time::parse_time(reply.text().trim());
+        }
+    }
+    Ok(entry)
 }
 
 /// What the server says that the file holds, in bytes (RFC 3659 §4); `None` if it does not say.
@@ -105,115 +239,43 @@ pub fn size(connection: &mut Connection, remote: &Arg) -> Result<Option<u64>> {
     }
 }
 
-/// A download under way, in `NAME.part`, locked against a second client that fetches the same file.
-#[derive(Debug)]
-struct Part {
-    file: File,
-    path: PathBuf,
-    target: PathBuf,
-    keep: bool,
+/// Whether the server's checksum of `remote` is that of the first `length` bytes of `file`; `None` if it tells none.
+fn same(
+    connection: &mut Connection,
+    remote: &Arg,
+    mut file: &File,
+    length: u64,
+) -> Result<Option<bool>> {
+    let Some(algorithm) = connection.abilities.hash else {
+        return Ok(None);
+    };
+    let reply = connection.send(&Command::Hash(remote.clone()))?;
+    if reply.class() != Class::Completion {
+        return Ok(None);
+    }
+    let mut checksum = Checksum::new(algorithm);
+    file.rewind()
+        .and_then(|()| {
+            Ok(copy(
+                &mut file.take(length),
+                &mut checksum,
+                &mut vec![0; CHUNK],
+                |_| {},
+            )?)
+        })
+        .map_err(|error| Trouble::Local(format!("cannot read the file back: {error}")))?;
+    // `SHA-256 0-49 169cd222… name`
+    let theirs = reply
+        .text()
+        .split_ascii_whitespace()
+        .nth(2)
+        .unwrap_or_default();
+    Ok(Some(theirs.eq_ignore_ascii_case(&checksum.finish())))
 }
 
-impl Part {
-    fn open(target: &Path) -> Result<Self, Trouble> {
-        if target.is_dir() {
-            let error = "there is a folder of that name";
-            return Err(local_trouble("write", target, &error));
-        }
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|error| local_trouble("make the folder", folder, &error))?;
-        }
-        let mut path = target.as_os_str().to_owned();
-        path.push(".part");
-        let path = PathBuf::from(path);
-        let file = lock(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => local_trouble("write", &path, &"another download does"),
-            _ => local_trouble("write", &path, &error),
-        })?;
-        let part = Self {
-            file,
-            path,
-            target: target.to_owned(),
-            keep: false,
-        };
-        match part.file.set_len(0) {
-            Ok(()) => Ok(part),
-            Err(error) => Err(local_trouble("write", &part.path, &error)),
-        }
-    }
-
-    /// Writes what comes, but no more than is `expected` and one byte.
-    fn fill(&mut self, data: Stream, expected: Option<u64>) -> Result<u64> {
-        let most = expected.map_or(u64::MAX, |expected| expected.saturating_add(1));
-        let mut came = 0;
-        let mut buffer = vec![0; CHUNK];
-        let outcome = copy(&mut data.take(most), &mut self.file, &mut buffer, |count| {
-            came += count;
-        });
-        match outcome {
-            Ok(bytes) if expected.is_some_and(|expected| bytes > expected) => {
-                Err(Trouble::Mismatch(
-                    "more bytes came than the server had said, so the file was not kept; try again"
-                        .to_owned(),
-                )
-                .into())
-            }
-            Ok(bytes) => Ok(bytes),
-            Err(CopyError::Write(error)) => Err(local_trouble("write", &self.path, &error).into()),
-            Err(CopyError::Read(error)) if timed_out(&error) => Err(Trouble::TimedOut(format!(
-                "the server stopped sending after {}",
-                text::bytes(came)
-            ))
-            .into()),
-            Err(CopyError::Read(error)) => Err(Trouble::Lost(format!(
-                "the data connection broke after {}: {error}",
-                text::bytes(came)
-            ))
-            .into()),
-        }
-    }
-
-    /// Makes the bytes durable and gives the file its name.
-    fn commit(mut self) -> Result<(), Trouble> {
-        let folder = self
-            .target
-            .parent()
-            .filter(|folder| *folder != Path::new(""));
-        self.file
-            .sync_all()
-            .and_then(|()| fs::rename(&self.path, &self.target))
-            .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
-            .map_err(|error| local_trouble("write", &self.target, &error))?;
-        self.keep = true;
-        Ok(())
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.keep {
-            // Nothing to be done about a folder that lets a file be made and not removed.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Opens `path` for writing and locks it. `WouldBlock` if somebody else has it.
-fn lock(path: &Path) -> io::Result<File> {
-    loop {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        // Whoever had the lock may just have renamed the file: then it is a finished download, not ours to touch.
-        let ours = file.metadata()?;
-        if fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (ours.dev(), ours.ino())) {
-            return Ok(file);
-        }
-    }
+/// What the wire can say of a time (RFC 3659 §2.3).
+fn whole_seconds(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_second(time.as_second()).ok()
 }
 
 /// Opens a file to send. What is not a regular file (a pipe, a device) may have no end, or never begin.
@@ -227,10 +289,6 @@ fn open_regular(path: &Path) -> Result<File, Trouble> {
         return Err(fault(&"it is not a regular file"));
     }
     File::open(path).map_err(|error| fault(&error))
-}
-
-fn local_trouble(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Trouble {
-    Trouble::Local(format!("cannot {what} {}: {error}", path.display()))
 }
 
 fn upload_failed(error: &io::Error) -> Trouble {

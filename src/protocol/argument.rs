@@ -36,7 +36,7 @@ impl fmt::Display for Arg {
     }
 }
 
-/// A password. It prints as `***` wherever it is printed; only [`Command::write_to`] sends it.
+/// A password. It prints as `***` wherever it is printed; only [`super::command::Command::write_to`] sends it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(pub(super) String);
 

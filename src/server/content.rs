@@ -1,6 +1,7 @@
 //! The content of files: `RETR`, `STOR`, `APPE`, `STOU`.
 
 use super::ascii::{FromWire, ToWire};
+use super::data::DataChannel;
 use super::failure;
 use super::root::{Start, VirtualPath};
 use super::session::{Session, reply};
@@ -8,7 +9,7 @@ use super::transfer::{Failure, Transfer, no_data_connection};
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::command::{Arg, TransferType};
 use crate::protocol::reply::{Reply, ReplyCode};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 
 pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let (data, start) = (session.data.take(), std::mem::take(&mut session.restart_at));
@@ -20,7 +21,7 @@ pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, false)),
     };
-    let (file, size) = match session.shared.root.read(&path) {
+    let (mut file, size) = match session.shared.root.read(&path) {
         Ok(found) => found,
         Err(error) => return Ok(failure::file(&error, &path)),
     };
@@ -36,13 +37,25 @@ pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     }
     .run(session, |channel| {
         if ascii {
-            let copied = copy(&mut ToWire::new(file), channel, &mut vec![0; CHUNK], |_| {});
-            return copied.map(drop).map_err(|error| match error {
-                CopyError::Read(error) => Failure::File(error),
-                CopyError::Write(error) => Failure::Data(error),
-            });
+            return send(&mut ToWire::new(file), channel);
         }
-        channel.send_file(&file, start, size).map_err(Failure::Data)
+        match channel.send_file(&file, start, size) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                file.seek(SeekFrom::Start(start)).map_err(Failure::File)?;
+                send(&mut file, channel)
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Failure::File(error)),
+            sent => sent.map_err(Failure::Data),
+        }
+    })
+}
+
+/// Sends what there is to read, by way of a buffer.
+fn send(from: &mut impl Read, channel: &mut DataChannel<'_>) -> Result<(), Failure> {
+    let sent = copy(from, channel, &mut vec![0; CHUNK], |_| {});
+    sent.map(drop).map_err(|error| match error {
+        CopyError::Read(error) => Failure::File(error),
+        CopyError::Write(error) => Failure::Data(error),
     })
 }
 

@@ -32,8 +32,6 @@ pub(super) enum Seen {
     Abort,
     /// `STAT`, which is to be answered at once (RFC 959 §4.1.3).
     Status,
-    /// The end of the connection.
-    Closed,
 }
 
 impl Control {
@@ -77,13 +75,17 @@ impl Control {
     /// # Errors
     /// The connection is gone, or the client has not read its replies for too long.
     pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
-        log::trace!("{reply:?}");
         reply.write_to(&mut self.input.get_mut().stream)
     }
 
     /// Whether there is room for more lines, so that a readable socket is worth a look.
     pub(super) fn wants_input(&self) -> bool {
         !self.closed && self.ahead.len() < MAX_AHEAD
+    }
+
+    /// Whether something that was read from the socket has not been taken in yet, and there is room for it.
+    pub(super) fn has_unread(&self) -> bool {
+        self.wants_input() && !self.input.buffer().is_empty()
     }
 
     /// Takes in what has arrived, without waiting.
@@ -107,13 +109,13 @@ impl Control {
                 Err(_) => self.closed = true,
             }
         }
-        // After QUIT the end of the connection is what was to be expected, and the transfer is to finish.
-        let quit = self.ahead.iter().any(|line| is(line, b"QUIT"));
-        if self.closed && !quit {
-            Seen::Closed
-        } else {
-            Seen::Nothing
-        }
+        Seen::Nothing
+    }
+
+    /// Whether the client has closed the connection, and did not say `QUIT` before: then it is as it should be, and what is
+    /// under way is to finish.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed && !self.ahead.iter().any(|line| is(line, b"QUIT"))
     }
 }
 

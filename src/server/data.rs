@@ -1,16 +1,13 @@
 //! Data connections: a fresh listener for each transfer, and the one connection that it accepts.
 
-use super::Phase;
-use super::control::{Control, Seen};
-use crate::protocol::reply::{Reply, ReplyCode};
+use super::watch::{Cut, Watch};
 use cap_std::fs::File;
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -120,101 +117,6 @@ impl DataSource {
     }
 }
 
-/// Why a transfer ended before its time, for reasons other than its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// The client sent `ABOR`.
-    Aborted,
-    /// The control connection is gone.
-    Gone,
-    /// The client could not be reached where its `PORT` or `EPRT` said, or the system has no room for a connection.
-    Unreachable,
-    /// Nothing moved for as long as `--data-timeout`.
-    Stalled,
-    /// The server is shutting down and will wait no longer.
-    Shutdown,
-}
-
-/// Waits for a data socket and watches the control connection meanwhile.
-pub(super) struct Watch<'s> {
-    pub(super) control: &'s mut Control,
-    pub(super) phase: &'s Phase,
-    /// What is going on, for a client that asks with `STAT`.
-    pub(super) activity: &'s str,
-    moved: u64,
-}
-
-impl<'s> Watch<'s> {
-    pub(super) const fn new(control: &'s mut Control, phase: &'s Phase, activity: &'s str) -> Self {
-        Self {
-            control,
-            phase,
-            activity,
-            moved: 0,
-        }
-    }
-}
-
-impl Watch<'_> {
-    /// Waits until `socket` is ready for `events`.
-    fn wait(&mut self, socket: impl AsFd, events: PollFlags, deadline: Instant) -> Result<(), Cut> {
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Cut::Stalled);
-            }
-            if self.poll(&socket, events, left)? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Waits for at most `limit`; says whether `socket` is ready.
-    fn poll(&mut self, socket: impl AsFd, events: PollFlags, limit: Duration) -> Result<bool, Cut> {
-        // With no interest in input the poll still tells of a connection that is gone in both directions.
-        let interest = if self.control.wants_input() {
-            PollFlags::IN
-        } else {
-            PollFlags::empty()
-        };
-        let mut watched = [
-            PollFd::new(&socket, events),
-            PollFd::new(&*self.control, interest),
-        ];
-        let limit = Timespec::try_from(limit).unwrap_or(Timespec {
-            tv_sec: i64::MAX,
-            tv_nsec: 0,
-        });
-        match rustix::event::poll(&mut watched, Some(&limit)) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return Ok(false),
-            Err(_) => return Err(Cut::Gone),
-        }
-        let (ready, control) = (!watched[0].revents().is_empty(), watched[1].revents());
-        if self.phase.is_cutting() {
-            return Err(Cut::Shutdown);
-        }
-        if control.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            return Err(Cut::Gone);
-        }
-        if control.contains(PollFlags::IN) {
-            match self.control.look() {
-                Seen::Abort => return Err(Cut::Aborted),
-                // A server that drains has closed the reading side itself, to wake the idle sessions.
-                Seen::Status => {
-                    let text = format!("{}, {} bytes so far.", self.activity, self.moved);
-                    self.control
-                        .send(&Reply::new(ReplyCode::SYSTEM_STATUS, text))
-                        .map_err(|_| Cut::Gone)?;
-                }
-                Seen::Closed if !self.phase.is_draining() => return Err(Cut::Gone),
-                Seen::Closed | Seen::Nothing => {}
-            }
-        }
-        Ok(ready)
-    }
-}
-
 impl DataListener {
     /// The port.
     pub(super) const fn port(&self) -> u16 {
@@ -231,6 +133,10 @@ impl DataListener {
     ) -> Result<DataChannel<'_>, Cut> {
         let deadline = Instant::now() + timeout;
         loop {
+            // Strangers that come without end must not hold the wait open for ever.
+            if Instant::now() >= deadline {
+                return Err(Cut::Stalled);
+            }
             match self.socket.accept() {
                 Ok((socket, from)) if from.ip().to_canonical() == peer => {
                     socket.set_nonblocking(true).map_err(|_| Cut::Gone)?;
@@ -322,7 +228,8 @@ impl<'s> DataChannel<'s> {
     /// Sends a file from byte `start` to byte `end` without a copy through this process.
     ///
     /// # Errors
-    /// The data connection failed or was cut, or the file could not be read.
+    /// The data connection failed or was cut; `InvalidData` if the file became shorter meanwhile; `InvalidInput` if its
+    /// file system knows no `sendfile`, and then nothing was sent.
     pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
         let mut at = start;
         while at < end {
@@ -331,7 +238,7 @@ impl<'s> DataChannel<'s> {
                 Ok(rustix::fs::sendfile(socket, file, Some(&mut at), chunk)?)
             })?;
             if sent == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(io::ErrorKind::InvalidData.into());
             }
         }
         Ok(())

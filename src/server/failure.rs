@@ -31,6 +31,8 @@ pub(super) fn file(error: &io::Error, path: &VirtualPath) -> Reply {
         io::ErrorKind::NotADirectory => (ReplyCode::UNAVAILABLE, "it is not a folder"),
         io::ErrorKind::DirectoryNotEmpty => (ReplyCode::UNAVAILABLE, "the folder is not empty"),
         io::ErrorKind::Unsupported => (ReplyCode::UNAVAILABLE, "it is not a regular file"),
+        // As of the root, which nothing can take the place of.
+        io::ErrorKind::ResourceBusy => (ReplyCode::UNAVAILABLE, "it is in use"),
         io::ErrorKind::InvalidInput => (ReplyCode::UNAVAILABLE, "this cannot be done there"),
         io::ErrorKind::UnexpectedEof => (
             ReplyCode::BAD_RESTART,

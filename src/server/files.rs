@@ -10,6 +10,7 @@ use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::time;
+use cap_std::fs::File;
 use jiff::Timestamp;
 use std::io;
 
@@ -246,20 +247,21 @@ fn entry(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Repl
 fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Reply> {
     entry(session, name).or_else(|refusal| {
         let path = session.path(name).map_err(|_| refusal.clone())?;
-        let partial = session
-            .shared
-            .root
-            .partial_size(&path, &session.owner())
-            .ok();
-        let size = partial
-            .filter(|_| session.access() >= Access::Write)
-            .ok_or(refusal)?;
+        let (_, size) = partial(session, &path).map_err(|_| refusal)?;
         let mut entry = Entry::new(path.as_str(), Kind::File);
         entry.size = Some(size);
         // RFC 3659 §7.5.5: it can be appended to and written over, and not read.
         entry.perm = Some("aw".to_owned());
         Ok((path, entry))
     })
+}
+
+/// What this account's cut upload of a path has left.
+fn partial(session: &Session<'_>, path: &VirtualPath) -> io::Result<(File, u64)> {
+    if session.access() < Access::Write {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    session.shared.root.partial(path, &session.owner())
 }
 
 fn not_a_file(path: &VirtualPath, entry: &Entry) -> Reply {
@@ -284,7 +286,7 @@ fn set_modified(session: &Session<'_>, time: Timestamp, name: &Arg) -> Result<Vi
     }
 }
 
-/// A checksum of a whole file, with its size in bytes.
+/// A checksum of a whole file, or of what this account can go on from, with its size in bytes.
 fn checksum(
     session: &Session<'_>,
     name: &str,
@@ -293,12 +295,18 @@ fn checksum(
     let path = session
         .path(name)
         .map_err(|error| failure::bad_path(error, false))?;
-    let made = session.shared.root.read(&path).and_then(|(mut file, _)| {
+    let found = session
+        .shared
+        .root
+        .read(&path)
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => partial(session, &path).map_err(|_| error),
+            _ => Err(error),
+        });
+    let made = found.and_then(|(mut file, _)| {
         let mut checksum = Checksum::new(algorithm);
-        match copy(&mut file, &mut checksum, &mut vec![0; CHUNK], |_| {}) {
-            Ok(size) => Ok((size, checksum.finish())),
-            Err(error) => Err(io::Error::from(error)),
-        }
+        let size = copy(&mut file, &mut checksum, &mut vec![0; CHUNK], |_| {})?;
+        Ok((size, checksum.finish()))
     });
     match made {
         Ok((size, digest)) => Ok((path, size, digest)),

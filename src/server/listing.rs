@@ -11,6 +11,7 @@ use crate::protocol::reply::{Reply, ReplyCode};
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::Timestamp;
 use std::io::{self, BufWriter, Write};
+use std::iter::Peekable;
 
 /// How many bytes of a listing go into one write.
 const LISTING_BUFFER: usize = 32 * 1024;
@@ -126,12 +127,15 @@ enum Entries<'s> {
     Folder(Listing<'s>),
     /// A file.
     One(std::iter::Once<Entry>),
-    /// The entries of a folder that a glob matches. Their names get the words before it, as a shell has it.
-    Matching {
-        listing: Listing<'s>,
-        matcher: GlobMatcher,
-        before: String,
-    },
+    /// Those entries of a folder that a glob matches, at least one.
+    Matching(Box<Peekable<Matching<'s>>>),
+}
+
+/// The entries of a folder that a glob matches. Their names get the words before it, as a shell has it.
+struct Matching<'s> {
+    listing: Listing<'s>,
+    matcher: GlobMatcher,
+    before: String,
 }
 
 impl<'s> Entries<'s> {
@@ -179,19 +183,22 @@ impl<'s> Entries<'s> {
         let Ok(glob) = glob else {
             return Err(failure::file(&io::ErrorKind::NotFound.into(), &folder));
         };
-        match session.shared.root.list(&folder, session.access()) {
-            Ok(listing) => {
-                let matcher = glob.compile_matcher();
-                Ok((
-                    folder,
-                    Self::Matching {
-                        listing,
-                        matcher,
-                        before: before.to_owned(),
-                    },
-                ))
-            }
-            Err(error) => Err(failure::file(&error, &folder)),
+        let listing = session
+            .shared
+            .root
+            .list(&folder, session.access())
+            .map_err(|error| failure::file(&error, &folder))?;
+        let mut matching = Matching {
+            listing,
+            matcher: glob.compile_matcher(),
+            before: before.to_owned(),
+        }
+        .peekable();
+        // 550 and not an empty listing where nothing matches, as `mget` of BSD's `ftp` and ftplib's `nlst` know it.
+        match matching.peek() {
+            Some(Ok(_)) => Ok((folder, Self::Matching(Box::new(matching)))),
+            Some(Err(error)) => Err(failure::file(error, &folder)),
+            None => Err(failure::file(&io::ErrorKind::NotFound.into(), &folder)),
         }
     }
 }
@@ -203,22 +210,26 @@ impl Iterator for Entries<'_> {
         match self {
             Self::Folder(listing) => listing.next(),
             Self::One(entry) => entry.next().map(Ok),
-            Self::Matching {
-                listing,
-                matcher,
-                before,
-            } => loop {
-                match listing.next()? {
-                    Ok(entry) if !matcher.is_match(&entry.name) => {}
-                    Ok(entry) => {
-                        return Some(Ok(Entry {
-                            name: format!("{before}{}", entry.name),
-                            ..entry
-                        }));
-                    }
-                    Err(error) => return Some(Err(error)),
+            Self::Matching(matching) => matching.next(),
+        }
+    }
+}
+
+impl Iterator for Matching<'_> {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<io::Result<Entry>> {
+        loop {
+            match self.listing.next()? {
+                Ok(entry) if !self.matcher.is_match(&entry.name) => {}
+                Ok(entry) => {
+                    return Some(Ok(Entry {
+                        name: format!("{}{}", self.before, entry.name),
+                        ..entry
+                    }));
                 }
-            },
+                Err(error) => return Some(Err(error)),
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod session;
 mod sweeper;
 mod transfer;
 mod users;
+mod watch;
 
 pub use data::PassivePorts;
 pub use users::Access;
@@ -74,6 +75,7 @@ pub struct Limits {
 pub struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
+    sweeper: Sweeper,
 }
 
 /// What all sessions of a server have in common.
@@ -122,9 +124,12 @@ impl Server {
             phase: Phase::default(),
             sessions: Mutex::default(),
         };
+        let shared = Arc::new(shared);
+        let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
         Ok(Self {
             listener,
-            shared: Arc::new(shared),
+            shared,
+            sweeper,
         })
     }
 
@@ -141,8 +146,11 @@ impl Server {
     /// # Errors
     /// The listener failed for good.
     pub fn run(self, mut stop: &UnixStream) -> io::Result<()> {
-        let Self { listener, shared } = self;
-        let _sweeper = Sweeper::start(&shared)?;
+        let Self {
+            listener,
+            shared,
+            sweeper: _sweeper,
+        } = self;
         loop {
             let mut watched = [
                 PollFd::new(&listener, PollFlags::IN),
@@ -199,7 +207,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     if address.is_ipv6() {
         // `--host ::` means every address of either kind.
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

@@ -67,8 +67,8 @@ impl<'s> Session<'s> {
             local,
             login: Login::None,
             cwd: VirtualPath::root(),
-            // RFC 959 §5.1 would have ASCII. No client counts on it, and many forget to ask for bytes as they are.
-            transfer_type: TransferType::Image,
+            // RFC 959 §5.1. lftp and NcFTP count on it: for a text file they send no TYPE at all.
+            transfer_type: TransferType::Ascii,
             data: None,
             restart_at: 0,
             rename_from: None,
@@ -101,13 +101,17 @@ impl<'s> Session<'s> {
                 Ok(command) => {
                     log::debug!("{} {}", self.peer, printable(&command.to_string()));
                     let reply = self.answer(&command)?;
-                    log::debug!("{} {}", self.peer, printable(reply.to_string().trim_end()));
+                    log::trace!("{} {}", self.peer, printable(reply.to_string().trim_end()));
                     self.control.send(&reply)?;
                     if command == Command::Quit {
                         return Ok("QUIT".to_owned());
                     }
                 }
-                Err(error) => self.control.send(&error.reply())?,
+                Err(error) => {
+                    // Malformed or not, it came between RNFR and RNTO (RFC 959 §4.1.3).
+                    self.rename_from = None;
+                    self.control.send(&error.reply())?;
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ const MOST: Duration = Duration::from_secs(3600);
 const LEAST: Duration = Duration::from_secs(1);
 
 /// Sweeps until it is dropped.
+#[derive(Debug)]
 pub(super) struct Sweeper {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,

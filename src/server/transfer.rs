@@ -1,9 +1,10 @@
 //! One transfer, from its 150 to its final reply.
 
-use super::data::{Cut, DataChannel, DataSource, Watch};
+use super::data::{DataChannel, DataSource};
 use super::failure;
 use super::root::VirtualPath;
 use super::session::{Session, reply};
+use super::watch::{Cut, Watch};
 use crate::copy::CopyError;
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;

@@ -89,6 +89,16 @@ impl Session {
         self.expect("QUIT", "221 bye");
     }
 
+    /// Lets anybody in, and knows all that it takes to go on from a part.
+    pub fn login_able(&mut self) {
+        self.say("220 ready");
+        self.expect("USER anonymous", "230 in");
+        self.expect(
+            "FEAT",
+            "211-Features\n HASH SHA-256;CRC32*\n MDTM\n REST STREAM\n211 End",
+        );
+    }
+
     /// Answers `EPSV`.
     #[track_caller]
     pub fn epsv(&mut self) -> Data {
@@ -232,7 +242,7 @@ impl Place {
             .env_remove("FTP_PASSWORD")
             // Nobody's .netrc and bookmarks but those that the test has written.
             .env("HOME", self.folder.path())
-            .env_remove("XDG_STATE_HOME")
+            .env("XDG_STATE_HOME", self.path("state"))
             .env_remove("XDG_CONFIG_HOME")
             .env("SHELL", "/bin/sh")
             .stdin(Stdio::piped())

@@ -4,6 +4,7 @@ mod download;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
 mod listing;
+mod resume;
 mod script;
 mod session;
 mod upload;

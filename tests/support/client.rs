@@ -48,6 +48,7 @@ impl Client {
             .arg(self.folder.path().join("downloads"))
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -9,15 +9,20 @@ mod client;
 mod data;
 mod process;
 mod raw;
+mod reply;
 mod server;
+mod sockets;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
 pub(crate) use process::{
-    Footprint, connections, descriptors, finish, pss_kib, raise_file_limit, signal, threads,
+    Footprint, anonymous_kib, connections, descriptors, finish, pss_kib, raise_file_limit, signal,
+    threads,
 };
-pub(crate) use raw::{Raw, Reply, connect_from, data_bytes, data_connection, try_connect};
+pub(crate) use raw::Raw;
+pub(crate) use reply::Reply;
 pub(crate) use server::Server;
+pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
 
 use std::path::Path;
 use std::thread;
@@ -67,6 +72,14 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
 pub(crate) fn whole_names_in(folder: &Path) -> Vec<String> {
     let mut names = names_in(folder);
     names.retain(|name| !name.starts_with(PARTIAL));
+    names
+}
+
+/// The names in a folder that are cut uploads.
+#[track_caller]
+pub(crate) fn partials_in(folder: &Path) -> Vec<String> {
+    let mut names = names_in(folder);
+    names.retain(|name| name.starts_with(PARTIAL));
     names
 }
 

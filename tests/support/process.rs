@@ -86,14 +86,24 @@ fn count(folder: &str) -> usize {
 /// The process's memory, its share of what it shares with others (PSS).
 #[track_caller]
 pub(crate) fn pss_kib(pid: u32) -> u64 {
-    let path = format!("/proc/{pid}/smaps_rollup");
-    let rollup =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
-    rollup
-        .lines()
-        .find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"))
+    kib(&format!("/proc/{pid}/smaps_rollup"), "Pss:")
+}
+
+/// The process's memory that is of no file: what it has on its heap and its stacks, whoever else runs the program.
+#[track_caller]
+pub(crate) fn anonymous_kib(pid: u32) -> u64 {
+    kib(&format!("/proc/{pid}/status"), "RssAnon:")
+}
+
+/// The number of a line `key 123 kB`.
+#[track_caller]
+fn kib(path: &str, key: &str) -> u64 {
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
+    text.lines()
+        .find_map(|line| line.strip_prefix(key)?.trim().strip_suffix(" kB"))
         .and_then(|kib| kib.parse().ok())
-        .unwrap_or_else(|| panic!("no Pss in {path}:\n{rollup}"))
+        .unwrap_or_else(|| panic!("no {key} in {path}:\n{text}"))
 }
 
 /// The states of `/proc/net/tcp`.

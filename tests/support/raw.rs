@@ -1,50 +1,10 @@
 //! An FTP client that sends what it is told, right or wrong, and looks at every reply.
 
-use super::{PATIENCE, read_all};
-use socket2::{Domain, Socket, Type};
-use std::fmt;
+use super::{Reply, connect_from, data_bytes, data_connection, read_all, try_connect};
+use socket2::SockRef;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-
-/// One reply: its code, and its text as it came, with the codes, its lines parted by `\n`.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) code: u16,
-    pub(crate) text: String,
-}
-
-impl Reply {
-    /// The lines between the first and the last, as they came.
-    pub(crate) fn inner_lines(&self) -> Vec<&str> {
-        let lines: Vec<&str> = self.text.lines().collect();
-        lines[1..lines.len().saturating_sub(1).max(1)].to_vec()
-    }
-
-    /// What stands between the first quote and the last one of a 257 reply, doubled quotes undone.
-    #[track_caller]
-    pub(crate) fn quoted(&self) -> String {
-        let first = self.text.find('"');
-        let last = self.text.rfind('"');
-        match (first, last) {
-            (Some(first), Some(last)) if first < last => {
-                self.text[first + 1..last].replace("\"\"", "\"")
-            }
-            _ => panic!("expected a path in quotes, got {self}"),
-        }
-    }
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.text)
-    }
-}
-
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use std::time::Duration;
 
 /// A control connection.
 pub(crate) struct Raw {
@@ -83,6 +43,8 @@ impl Raw {
     pub(crate) fn login(&mut self) {
         self.run("USER anonymous", 331);
         self.run("PASS guest@example.com", 230);
+        // RFC 959 §5.1 begins with ASCII, where line ends are converted.
+        self.run("TYPE I", 200);
     }
 
     /// Sends a whole login and reads no reply.
@@ -103,6 +65,45 @@ impl Raw {
         self.last = bytes[..bytes.len().min(200)].escape_ascii().to_string();
         if let Err(error) = self.control.get_mut().write_all(bytes) {
             panic!("sending {}: {error}", self.last);
+        }
+    }
+
+    /// Sends these bytes, unless the connection is gone.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.control.get_mut().write_all(bytes)
+    }
+
+    /// Sends these bytes as TCP urgent data: the last of them is the urgent one.
+    #[track_caller]
+    pub(crate) fn send_urgent(&mut self, bytes: &[u8]) {
+        let socket = SockRef::from(self.control.get_ref());
+        let sent = socket.send_out_of_band(bytes).expect("urgent data is sent");
+        assert_eq!(sent, bytes.len(), "bytes of urgent data");
+    }
+
+    /// Sends these bytes again and again, until so many are sent or nobody takes any more. Says how many were.
+    #[track_caller]
+    pub(crate) fn flood(&mut self, bytes: &[u8], most: usize) -> usize {
+        let socket = self.control.get_mut();
+        let stall = Some(Duration::from_millis(500));
+        socket.set_write_timeout(stall).expect("the option is set");
+        let mut sent = 0;
+        while sent < most {
+            match socket.write(bytes) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => panic!("flooding: {error}"),
+            }
+        }
+        sent
+    }
+
+    /// Reads the replies that must come next, by their codes.
+    #[track_caller]
+    pub(crate) fn expect_all(&mut self, codes: &[u16]) {
+        for (at, code) in codes.iter().enumerate() {
+            let reply = self.reply();
+            assert_eq!(reply.code, *code, "reply {at} of {codes:?} is {reply}");
         }
     }
 
@@ -238,11 +239,20 @@ impl Raw {
         SocketAddr::from((Ipv4Addr::new(a, b, c, d), port))
     }
 
+    /// Opens a data connection, from the address that the server knows this client by.
+    #[track_caller]
+    pub(crate) fn open_data(&mut self) -> TcpStream {
+        let address = self.epsv();
+        match self.local().ip() {
+            IpAddr::V4(from) if from != Ipv4Addr::LOCALHOST => connect_from(from, address),
+            _ => data_connection(address),
+        }
+    }
+
     /// Opens a data connection and begins a transfer, up to its 150.
     #[track_caller]
     pub(crate) fn begin(&mut self, command: &str) -> TcpStream {
-        let address = self.epsv();
-        let data = data_connection(address);
+        let data = self.open_data();
         self.run(command, 150);
         data
     }
@@ -250,7 +260,7 @@ impl Raw {
     /// Opens a data connection and begins a transfer that may also be refused.
     #[track_caller]
     pub(crate) fn begin_any(&mut self, command: &str) -> Option<TcpStream> {
-        let data = data_connection(self.epsv());
+        let data = self.open_data();
         self.send(command);
         let reply = self.reply();
         assert!(
@@ -263,8 +273,7 @@ impl Raw {
     /// Begins a transfer that must fail before it begins, with this code.
     #[track_caller]
     pub(crate) fn begin_refused(&mut self, command: &str, codes: &[u16]) -> Reply {
-        let address = self.epsv();
-        let data = data_connection(address);
+        let data = self.open_data();
         self.send(command);
         let reply = self.expect_one_of(codes);
         assert_eq!(data_bytes(data), b"", "data of a refused {command}");
@@ -305,6 +314,29 @@ impl Raw {
         bytes
     }
 
+    /// The facts that MLST tells of a path, with keys in small letters.
+    #[track_caller]
+    pub(crate) fn facts(&mut self, path: &str) -> Vec<(String, String)> {
+        let reply = self.run(&format!("MLST {path}"), 250);
+        let line = reply.inner_lines().concat();
+        let (facts, _) = line
+            .trim_start()
+            .split_once(' ')
+            .unwrap_or_else(|| panic!("expected facts and a name, got {reply}"));
+        let fact = |fact: &str| {
+            let (key, value) = fact.split_once('=')?;
+            Some((key.to_ascii_lowercase(), value.to_owned()))
+        };
+        facts.split_terminator(';').filter_map(fact).collect()
+    }
+
+    /// One of the facts that MLST tells of a path.
+    #[track_caller]
+    pub(crate) fn fact(&mut self, path: &str, key: &str) -> Option<String> {
+        let mut facts = self.facts(path).into_iter();
+        Some(facts.find(|(name, _)| name == key)?.1)
+    }
+
     #[track_caller]
     pub(crate) fn store(&mut self, path: &str, bytes: &[u8]) {
         self.store_from(path, &mut &*bytes);
@@ -335,49 +367,4 @@ impl Raw {
             .shutdown(Shutdown::Write)
             .expect("the half of a connection closes");
     }
-}
-
-/// Opens a connection to a data port.
-#[track_caller]
-pub(crate) fn data_connection(address: SocketAddr) -> TcpStream {
-    try_connect(address)
-        .unwrap_or_else(|error| panic!("cannot open a data connection to {address}: {error}"))
-}
-
-/// What comes over a connection that may also end in a reset.
-#[track_caller]
-pub(crate) fn data_bytes(mut data: TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match data.read_to_end(&mut bytes) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("expected the end of the data connection, got {error}"),
-    }
-    bytes
-}
-
-/// Connects, and sets the deadlines.
-pub(crate) fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
-    with_deadlines(socket)
-}
-
-/// Connects from another address of this machine: Linux has all of 127.0.0.0/8.
-#[track_caller]
-pub(crate) fn connect_from(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
-    let connect = || {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((IpAddr::V4(from), 0)).into())?;
-        socket.connect_timeout(&to.into(), PATIENCE)?;
-        with_deadlines(socket.into())
-    };
-    connect().unwrap_or_else(|error| panic!("cannot connect from {from} to {to}: {error}"))
-}
-
-fn with_deadlines(socket: TcpStream) -> io::Result<TcpStream> {
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    // Otherwise a line behind another waits for the other's acknowledgement.
-    socket.set_nodelay(true)?;
-    Ok(socket)
 }

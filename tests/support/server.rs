@@ -1,13 +1,15 @@
 //! The real server as a process of its own, on a free port and a temporary folder.
 
-use super::{Footprint, Raw, finish, signal, wait_for, wait_until};
+use super::{Footprint, PATIENCE, Raw, connect_from, finish, signal, wait_for, wait_until};
 use rustix::process::Signal;
+use std::fs::File;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A server that serves `root`, and dies with this value. When the test fails, its log is shown.
@@ -62,13 +64,24 @@ impl Server {
         child.wait_with_output().expect("the server's output")
     }
 
+    /// A server that listens on this address of this machine.
+    #[track_caller]
+    pub(crate) fn at(host: &str) -> Self {
+        Self::spawn_at(host, Self::command(), &[])
+    }
+
     /// Starts the command, a server on a temporary folder, with these flags.
     #[track_caller]
-    pub(crate) fn spawn(mut command: Command, flags: &[&str]) -> Self {
+    pub(crate) fn spawn(command: Command, flags: &[&str]) -> Self {
+        Self::spawn_at("127.0.0.1", command, flags)
+    }
+
+    #[track_caller]
+    fn spawn_at(host: &str, mut command: Command, flags: &[&str]) -> Self {
         let outside = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         let root = outside.path().join("root");
         std::fs::create_dir(&root).expect("the root folder");
-        command.args(["--host", "127.0.0.1", "--port", "0", "--root"]);
+        command.args(["--host", host, "--port", "0", "--root"]);
         command.arg(&root).args(flags);
         Self::from_command(command, outside)
     }
@@ -121,6 +134,15 @@ impl Server {
         raw
     }
 
+    /// A new session from another address of this machine, logged in.
+    #[track_caller]
+    pub(crate) fn login_from(&self, address: Ipv4Addr) -> Raw {
+        let mut raw = Raw::over(connect_from(address, self.address));
+        raw.expect(220);
+        raw.login();
+        raw
+    }
+
     /// A path in the served folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
@@ -143,6 +165,14 @@ impl Server {
     pub(crate) fn make_folder(&self, name: &str) {
         std::fs::create_dir_all(self.path(name))
             .unwrap_or_else(|error| panic!("cannot make {name}: {error}"));
+    }
+
+    /// Puts a file of holes into the served folder, which takes up no space.
+    #[track_caller]
+    pub(crate) fn write_sparse(&self, name: &str, len: u64) -> File {
+        let file = File::create(self.path(name)).expect("a file");
+        file.set_len(len).expect("a file with holes");
+        file
     }
 
     /// Reads a file of the served folder.
@@ -176,17 +206,27 @@ impl Server {
         Footprint::of(self.pid(), &self.root)
     }
 
-    /// Waits until the server holds no more than it held then. Less it may: at first it sweeps its folder.
+    /// What it holds with no client, to compare with later. The least of a few looks is taken, since the sweep of its
+    /// folder has files open for moments.
+    pub(crate) fn at_rest(&self) -> Footprint {
+        let mut rest = self.footprint();
+        for _ in 0..5 {
+            rest.descriptors = rest.descriptors.min(self.footprint().descriptors);
+        }
+        rest
+    }
+
+    /// Waits until the server holds no more than it held then.
     #[track_caller]
     pub(crate) fn wait_for_footprint(&self, before: &Footprint) {
         let mut now = self.footprint();
-        let deadline = std::time::Instant::now() + super::PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         while !now.is_within(before) {
             assert!(
-                std::time::Instant::now() < deadline,
+                Instant::now() < deadline,
                 "the server leaks: it held {before:?} and now holds {now:?}"
             );
-            thread::sleep(std::time::Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
             now = self.footprint();
         }
     }

@@ -38,10 +38,10 @@ fn fetch(client: &mut Client, what: &[Word], to: Option<&Word>) -> Result<Contro
     each(client, &remotes, |client, remote| {
         let (folder, name) = landing(&client.options().downloads, to, remote, many)?;
         let remote: Arg = remote.parse()?;
-        let (moved, path) = transfer::get(client.connection()?, &remote, &folder, &name)?;
+        let verify = client.options().verify;
+        let (moved, path) = transfer::get(client.connection()?, &remote, &folder, &name, verify)?;
         text::say(&format!(
-            "got {remote}: {}, saved as {}",
-            text::rate(moved.bytes, moved.took),
+            "got {remote}: {moved}, saved as {}",
             path.display()
         ));
         Ok(())
@@ -92,13 +92,13 @@ fn send(client: &mut Client, what: &[Word], to: Option<&Word>) -> Result<Control
     let many = locals.len() > 1;
     each(client, &locals, |client, local| {
         let path = Path::new(local);
-        let remote = remote_name(path, to, many).parse()?;
-        let moved = transfer::put(client.connection()?, path, &remote)?;
+        let remote: Arg = remote_name(path, to, many).parse()?;
+        let record = client.upload_record(path, remote.as_str())?;
+        let verify = client.options().verify;
+        let connection = client.connection()?;
+        let moved = transfer::put(connection, path, &remote, record.as_deref(), verify)?;
         client.wrote(remote.as_str());
-        text::say(&format!(
-            "sent {remote}: {}",
-            text::rate(moved.bytes, moved.took)
-        ));
+        text::say(&format!("sent {remote}: {moved}"));
         Ok(())
     })
 }

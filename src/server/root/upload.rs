@@ -30,7 +30,7 @@ pub(in crate::server) struct Upload {
     name: String,
     temporary: String,
     partial: String,
-    /// Whether a write has failed: what a full disk has cut is not worth its space.
+    /// Whether the disk has failed it: what a full disk has cut is not worth its space.
     failed: bool,
     in_place: bool,
 }
@@ -87,21 +87,23 @@ impl Root {
         Ok(upload)
     }
 
-    /// How many bytes of a cut upload are kept for `owner`, who can go on from there.
+    /// What of a cut upload is kept for `owner`, who can go on from there, and its size in bytes. It is for checksums, not
+    /// for downloads: nobody has ever said that it is whole.
     ///
     /// # Errors
-    /// `NotFound` if there are none.
-    pub(in crate::server) fn partial_size(
+    /// `NotFound` if there is nothing.
+    pub(in crate::server) fn partial(
         &self,
         path: &VirtualPath,
         owner: &str,
-    ) -> io::Result<u64> {
+    ) -> io::Result<(File, u64)> {
         let (folder, name) = path.split().ok_or(io::ErrorKind::NotFound)?;
-        let partial = self
+        let file = self
             .dir
             .open_dir(folder.relative())?
-            .metadata(partial_name(owner, name))?;
-        Ok(partial.len())
+            .open(partial_name(owner, name))?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
     }
 }
 
@@ -110,8 +112,8 @@ impl Upload {
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::server) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    pub(in crate::server) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data().inspect_err(|_| self.failed = true)
     }
 
     /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is on

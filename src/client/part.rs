@@ -1,0 +1,212 @@
+//! A download under way: its bytes in `NAME.part`, and beside it what the server had said of the file.
+
+use super::error::{Trouble, local_trouble};
+use super::{record, text};
+use crate::copy::{CHUNK, CopyError, copy};
+use crate::protocol::entry::Entry;
+use crate::stream::{Stream, timed_out};
+use anyhow::Result;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A download under way, locked against a second client that fetches the same file.
+///
+/// Dropped before [`Part::commit`], it stays for the next attempt to go on from, if it is known what file it is a part
+/// of; otherwise it is removed.
+#[derive(Debug)]
+pub(super) struct Part {
+    file: File,
+    path: PathBuf,
+    record: PathBuf,
+    target: PathBuf,
+    /// How many bytes are there.
+    length: u64,
+    fate: Fate,
+}
+
+/// What becomes of a part that is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is not known what it is a part of.
+    Remove,
+    /// The next attempt can go on from it.
+    Keep,
+    /// It has become the file.
+    Done,
+}
+
+impl Part {
+    /// Opens the part of `target`. What an earlier attempt has left is gone on from if the server still says the same of
+    /// the file, size and time; anything else is thrown away.
+    ///
+    /// # Errors
+    /// [`Trouble::Local`].
+    pub(super) fn open(target: &Path, said: &Entry) -> Result<Self, Trouble> {
+        if target.is_dir() {
+            return Err(local_trouble(
+                "write",
+                target,
+                &"there is a folder of that name",
+            ));
+        }
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)
+                .map_err(|error| local_trouble("make the folder", folder, &error))?;
+        }
+        let path = beside(target, ".part");
+        let record = beside(target, ".part.facts");
+        let file = lock(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => local_trouble("write", &path, &"another download does"),
+            _ => local_trouble("write", &path, &error),
+        })?;
+        let target = target.to_owned();
+        let mut part = Self {
+            file,
+            path,
+            record,
+            target,
+            length: 0,
+            fate: Fate::Remove,
+        };
+        let resumable = said.size.is_some() && said.modified.is_some();
+        part.prepare(resumable.then_some(said))
+            .map_err(|error| local_trouble("write", &part.path, &error))?;
+        Ok(part)
+    }
+
+    /// How many bytes there are already.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Throws away what is there.
+    ///
+    /// # Errors
+    /// [`Trouble::Local`].
+    pub(super) fn start_over(&mut self) -> Result<(), Trouble> {
+        self.length = 0;
+        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
+        emptied.map_err(|error| local_trouble("write", &self.path, &error))
+    }
+
+    /// Writes what comes behind what is there, but no more than is `expected` in all and one byte.
+    ///
+    /// # Errors
+    /// The data connection broke, more came than was expected, or the disk failed.
+    pub(super) fn fill(&mut self, data: Stream, expected: Option<u64>) -> Result<()> {
+        let most = expected.map_or(u64::MAX, |size| {
+            size.saturating_sub(self.length).saturating_add(1)
+        });
+        let Self {
+            file, length, path, ..
+        } = self;
+        let outcome = copy(&mut data.take(most), file, &mut vec![0; CHUNK], |count| {
+            *length += count;
+        });
+        let came = text::bytes(*length);
+        match outcome {
+            Ok(_) if expected.is_some_and(|expected| *length > expected) => {
+                self.fate = Fate::Remove;
+                let text =
+                    "more bytes came than the server had said, so the file was not kept; try again";
+                Err(Trouble::Mismatch(text.to_owned()).into())
+            }
+            Ok(_) => Ok(()),
+            Err(CopyError::Write(error)) => Err(local_trouble("write", path, &error).into()),
+            Err(CopyError::Read(error)) if timed_out(&error) => {
+                Err(Trouble::TimedOut(format!("the server stopped sending after {came}")).into())
+            }
+            Err(CopyError::Read(error)) => Err(Trouble::Lost(format!(
+                "the data connection broke after {came}: {error}"
+            ))
+            .into()),
+        }
+    }
+
+    /// The file, to read what is there from its beginning.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Makes the bytes durable, gives the file its name, and the time at which it was changed on the server.
+    ///
+    /// # Errors
+    /// [`Trouble::Local`]; a file of that name that was there before stays as it was.
+    pub(super) fn commit(mut self, modified: Option<SystemTime>) -> Result<(), Trouble> {
+        let folder = self
+            .target
+            .parent()
+            .filter(|folder| *folder != Path::new(""));
+        modified
+            .map_or(Ok(()), |time| self.file.set_modified(time))
+            .and_then(|()| self.file.sync_all())
+            .and_then(|()| fs::rename(&self.path, &self.target))
+            .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+            .map_err(|error| local_trouble("write", &self.target, &error))?;
+        self.fate = Fate::Done;
+        // Without its part the record means nothing, and the next download writes its own.
+        let _ = record::remove(&self.record);
+        Ok(())
+    }
+
+    /// Goes to the end of what can be gone on from, and writes down what it is a part of.
+    fn prepare(&mut self, said: Option<&Entry>) -> io::Result<()> {
+        let known = said.is_some_and(|said| record::says(&self.record, said));
+        let length = self.file.metadata()?.len();
+        if known
+            && said
+                .and_then(|entry| entry.size)
+                .is_some_and(|size| length <= size)
+        {
+            self.length = length;
+        } else {
+            self.file.set_len(0)?;
+        }
+        self.file.seek(SeekFrom::Start(self.length))?;
+        let Some(entry) = said else {
+            return record::remove(&self.record);
+        };
+        record::write(&self.record, entry)?;
+        self.fate = Fate::Keep;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.fate == Fate::Remove || (self.fate == Fate::Keep && self.length == 0) {
+            // Nothing to be done about a folder that lets a file be made and not removed.
+            let _ = fs::remove_file(&self.path);
+            let _ = record::remove(&self.record);
+        }
+    }
+}
+
+/// The path with `suffix` behind its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Opens `path` to read and write, and locks it. `WouldBlock` if somebody else has it.
+fn lock(path: &Path) -> io::Result<File> {
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        // Whoever had the lock may just have renamed the file: then it is a finished download, not ours to touch.
+        let ours = file.metadata()?;
+        if fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (ours.dev(), ours.ino())) {
+            return Ok(file);
+        }
+    }
+}

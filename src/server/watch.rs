@@ -1,0 +1,140 @@
+//! What a transfer waits for: its data socket, and meanwhile what the client says on the control connection.
+
+use super::Phase;
+use super::control::{Control, Seen};
+use crate::protocol::reply::{Reply, ReplyCode};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// Why a transfer ended before its time, for reasons other than its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The client sent `ABOR`.
+    Aborted,
+    /// The control connection is gone.
+    Gone,
+    /// The client could not be reached where its `PORT` or `EPRT` said, or the system has no room for a connection.
+    Unreachable,
+    /// Nothing moved for as long as `--data-timeout`.
+    Stalled,
+    /// The server is shutting down and will wait no longer.
+    Shutdown,
+}
+
+/// Waits for a data socket and watches the control connection meanwhile.
+pub(super) struct Watch<'s> {
+    pub(super) control: &'s mut Control,
+    pub(super) phase: &'s Phase,
+    /// What is going on, for a client that asks with `STAT`.
+    pub(super) activity: &'s str,
+    /// How many bytes have gone over the data connection.
+    pub(super) moved: u64,
+}
+
+impl<'s> Watch<'s> {
+    pub(super) const fn new(control: &'s mut Control, phase: &'s Phase, activity: &'s str) -> Self {
+        Self {
+            control,
+            phase,
+            activity,
+            moved: 0,
+        }
+    }
+}
+
+impl Watch<'_> {
+    /// Waits until `socket` is ready for `events`.
+    pub(super) fn wait(
+        &mut self,
+        socket: impl AsFd,
+        events: PollFlags,
+        deadline: Instant,
+    ) -> Result<(), Cut> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Cut::Stalled);
+            }
+            if self.poll(&socket, events, left)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for at most `limit`; says whether `socket` is ready.
+    ///
+    /// What has arrived on the data connection goes before the end of the control connection: a client that was cut off in
+    /// an upload can then go on from all that came.
+    pub(super) fn poll(
+        &mut self,
+        socket: impl AsFd,
+        events: PollFlags,
+        limit: Duration,
+    ) -> Result<bool, Cut> {
+        // What came in one segment with the transfer's own command is in memory already, where no poll sees it.
+        if self.control.has_unread() {
+            self.look()?;
+        }
+        // With no interest in input the poll still tells of a connection that is gone in both directions.
+        let interest = if self.control.wants_input() {
+            PollFlags::IN
+        } else {
+            PollFlags::empty()
+        };
+        let limit = if self.is_lost() {
+            Duration::ZERO
+        } else {
+            limit
+        };
+        let mut watched = [
+            PollFd::new(&socket, events),
+            PollFd::new(&*self.control, interest),
+        ];
+        let limit = Timespec::try_from(limit).unwrap_or(Timespec {
+            tv_sec: i64::MAX,
+            tv_nsec: 0,
+        });
+        match rustix::event::poll(&mut watched, Some(&limit)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(false),
+            Err(_) => return Err(Cut::Gone),
+        }
+        let (ready, control) = (!watched[0].revents().is_empty(), watched[1].revents());
+        if self.phase.is_cutting() {
+            return Err(Cut::Shutdown);
+        }
+        if control.contains(PollFlags::IN) {
+            self.look()?;
+        }
+        let broken = control.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+        let unread = ready && events.contains(PollFlags::IN);
+        if (broken || self.is_lost()) && !unread {
+            Err(Cut::Gone)
+        } else {
+            Ok(ready)
+        }
+    }
+
+    /// Takes in what the client has said, and answers each `STAT` of it.
+    fn look(&mut self) -> Result<(), Cut> {
+        loop {
+            match self.control.look() {
+                Seen::Abort => return Err(Cut::Aborted),
+                Seen::Status => {
+                    let text = format!("{}, {} bytes so far.", self.activity, self.moved);
+                    let status = Reply::new(ReplyCode::SYSTEM_STATUS, text);
+                    self.control.send(&status).map_err(|_| Cut::Gone)?;
+                }
+                Seen::Nothing => return Ok(()),
+            }
+        }
+    }
+
+    /// Whether the client has closed its control connection. A server that drains has closed that side itself, to wake the
+    /// sessions that are idle.
+    fn is_lost(&self) -> bool {
+        self.control.is_closed() && !self.phase.is_draining()
+    }
+}

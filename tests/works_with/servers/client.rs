@@ -1,0 +1,33 @@
+//! What our client does on each foreign server, told by lines on its standard input.
+
+use crate::clients::Act;
+use crate::operations::{self as op, ODD_NAME, Operation};
+use crate::place::Place;
+use crate::programs::{Outcome, run};
+
+pub(super) const ACTS: &[(&Operation, Act)] = &[
+    (&op::LIST, |place| ftp_client(place, "ls")),
+    (&op::CD, |place| {
+        ftp_client(place, "cd folder\npwd\nget file")
+    }),
+    (&op::DOWNLOAD, |place| ftp_client(place, "get file")),
+    (&op::UPLOAD, |place| ftp_client(place, "put file")),
+    (&op::MISSING, |place| ftp_client(place, "get missing")),
+    (&op::ODD_NAME_DOWN, |place| {
+        ftp_client(place, &format!("get \"{ODD_NAME}\""))
+    }),
+    (&op::ODD_NAME_UP, |place| {
+        ftp_client(place, &format!("put \"{ODD_NAME}\""))
+    }),
+    (&op::MKDIR, |place| {
+        ftp_client(place, "mkdir \"new folder\"")
+    }),
+    (&op::FILE_SIZE, |place| ftp_client(place, "size file")),
+];
+
+fn ftp_client(place: &Place, script: &str) -> Outcome {
+    let url = format!("ftp://{}@{}/{}", place.user, place.address, place.folder);
+    let args = ["--downloads", ".", &url];
+    let program = env!("CARGO_BIN_EXE_ftp-client");
+    run(&place.local, program, &args, &format!("{script}\nexit\n"))
+}
