@@ -4,11 +4,13 @@
 //! - [`stream`], [`copy`]: the bytes of a connection, and moving them.
 //! - [`server`]: from the accepted connection to the reply; [`server::Server`] is where it begins.
 //! - [`client`]: the prompt, from the typed line to the file in its place.
+//! - [`pages`]: shell completions and man pages of both binaries.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod client;
 pub mod copy;
+pub mod pages;
 pub mod protocol;
 pub mod server;
 pub mod stream;

@@ -1,38 +1,43 @@
 //! The command line of the `ftp>` prompt.
 
-use anyhow::{Result, bail};
-use clap::Parser;
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
 use multi_client_ftp::client::connection::Limits;
 use multi_client_ftp::client::error::{Trouble, exit_code};
-use multi_client_ftp::client::{ANONYMOUS, Client, Options, PASSWORD_VARIABLE, text};
-use percent_encoding::percent_decode_str;
-use std::path::PathBuf;
+use multi_client_ftp::client::prompt::Source;
+use multi_client_ftp::client::target::Target;
+use multi_client_ftp::client::{ANONYMOUS, Client, Options, places, text};
+use multi_client_ftp::pages::Page;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use url::Url;
 
-/// FTP's own port, which a URL without one means.
-const FTP_PORT: u16 = 21;
 /// The most seconds that making a connection may take.
 const CONNECT: u64 = 20;
 
 /// Opens an ftp> prompt to an FTP server.
 ///
-/// Without a terminal on standard input, each line of it is a command, and the first that fails ends the client.
-/// The password comes from the environment variable FTP_PASSWORD, or is asked for on the terminal.
+/// With -c or -b, or without a terminal on standard input, nobody is asked: each line is a command, and the first
+/// that fails ends the client, unless it begins with a dash. The password comes from the environment variable
+/// FTP_PASSWORD or from ~/.netrc, or is asked for on the terminal.
 ///
 /// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 7 trouble with
 /// a local file.
 #[derive(Debug, Parser)]
-#[command(name = "ftp-client", version)]
+#[command(
+    name = "ftp-client",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 struct Args {
     /// The server's name or address
-    #[arg(long, default_value = "127.0.0.1", conflicts_with = "url")]
+    #[arg(long, default_value = "127.0.0.1", conflicts_with = "server")]
     host: String,
     /// The server's control port
-    #[arg(long, default_value_t = 8080, conflicts_with = "url")]
+    #[arg(long, default_value_t = 8080, conflicts_with = "server")]
     port: u16,
-    /// Who logs in; anonymous if not given
+    /// Who logs in; if not given, the user that ~/.netrc has for the server, or anonymous
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// The folder that downloads go to, made if missing
@@ -47,23 +52,32 @@ struct Args {
     /// Log the commands and replies on standard error
     #[arg(short, long)]
     verbose: bool,
-    /// The server, user and folder in one: ftp://user@host:port/folder
+    /// Carry out these commands, parted by ";", and end: -c 'cd in; get x'
+    #[arg(short, long, value_name = "COMMANDS", conflicts_with = "batch")]
+    commands: Option<String>,
+    /// Carry out the lines of this file and end; - is standard input
+    #[arg(short, long, value_name = "FILE")]
+    batch: Option<PathBuf>,
+    /// The server, user and folder in one, ftp://user@host:port/folder, or @NAME for a bookmark
     #[arg(value_name = "URL")]
-    url: Option<String>,
+    server: Option<String>,
+    #[command(subcommand)]
+    page: Option<Page>,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let level = if args.verbose {
+    // The logger takes everything of the client, so that the verb "verbose" can switch it on and off.
+    env_logger::Builder::new()
+        .filter_module("multi_client_ftp", log::LevelFilter::Debug)
+        .format_target(false)
+        .init();
+    log::set_max_level(if args.verbose {
         log::LevelFilter::Debug
     } else {
         log::LevelFilter::Warn
-    };
-    env_logger::Builder::new()
-        .filter_module("multi_client_ftp", level)
-        .format_target(false)
-        .init();
-    match options(args).and_then(Client::open).and_then(Client::run) {
+    });
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             text::say(&format!("ftp-client: {error:#}"));
@@ -72,13 +86,39 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(args: Args) -> Result<()> {
+    if let Some(page) = args.page {
+        let print = page.print(Args::command());
+        return print.map_err(|error| {
+            Trouble::Local(format!("cannot write to standard output: {error}")).into()
+        });
+    }
+    let source = match (&args.commands, &args.batch) {
+        (Some(commands), _) => Source::Commands(commands.clone()),
+        (None, Some(file)) if file == Path::new("-") => Source::Script,
+        (None, Some(file)) => Source::File(file.clone()),
+        (None, None) => Source::Input,
+    };
+    Client::open(options(args)?)?.run(&source)
+}
+
 fn options(args: Args) -> Result<Options> {
+    let mut target = match &args.server {
+        Some(server) => Target::parse(server)?,
+        None => Target {
+            host: args.host,
+            port: args.port,
+            user: None,
+            folder: None,
+        },
+    };
+    target.user = target.user.or(args.user);
     let mut options = Options {
-        host: args.host,
-        port: args.port,
-        user: args.user.unwrap_or_else(|| ANONYMOUS.to_owned()),
+        host: String::new(),
+        port: 0,
+        user: ANONYMOUS.to_owned(),
         folder: None,
-        state: state_folder().unwrap_or_else(|| args.downloads.clone()),
+        state: places::state().unwrap_or_else(|| args.downloads.clone()),
         downloads: args.downloads,
         verify: args.verify,
         limits: Limits {
@@ -86,61 +126,6 @@ fn options(args: Args) -> Result<Options> {
             silence: Duration::from_secs(args.timeout),
         },
     };
-    if let Some(url) = args.url {
-        apply(&url, &mut options)?;
-    }
+    options.aim(target)?;
     Ok(options)
-}
-
-/// Where this user's programs keep what they want to find again (XDG Base Directory Specification).
-fn state_folder() -> Option<PathBuf> {
-    let folder = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
-    Some(state.join("multi-client-ftp"))
-}
-
-/// Reads host, port, user and folder from a URL (RFC 1738 §3.2).
-fn apply(text: &str, options: &mut Options) -> Result<()> {
-    // Never the text itself: a mistyped one may hold a password.
-    let refuse = |why: &str| {
-        Trouble::Usage(format!(
-            "the URL is no good: {why}; a server is written ftp://user@host:port/folder"
-        ))
-    };
-    let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
-    if url.password().is_some() {
-        bail!(Trouble::Usage(format!(
-            "a password does not belong on the command line, where others can read it: set {PASSWORD_VARIABLE}, or \
-             leave it out to be asked"
-        )));
-    }
-    if url.scheme() != "ftp" {
-        bail!(refuse("not an ftp URL"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        bail!(refuse("a ? or # of a name is written %3F or %23"));
-    }
-    let decode = |part: &str| {
-        let decoded = percent_decode_str(part).decode_utf8();
-        match decoded {
-            Ok(text) if !text.contains(char::is_control) => Ok(text.into_owned()),
-            _ => Err(refuse("it holds control characters, or is not UTF-8")),
-        }
-    };
-    options.host = match url.host() {
-        Some(url::Host::Ipv6(address)) => address.to_string(),
-        Some(host) => decode(&host.to_string())?,
-        None => bail!(refuse("it names no host")),
-    };
-    options.port = url.port().unwrap_or(FTP_PORT);
-    if !url.username().is_empty() {
-        options.user = decode(url.username())?;
-    }
-    let folder = decode(url.path().strip_prefix('/').unwrap_or_default())?;
-    options.folder = Some(folder).filter(|folder| !folder.is_empty());
-    Ok(())
 }

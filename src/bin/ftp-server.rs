@@ -3,10 +3,11 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
 use clap::builder::BoolishValueParser;
+use clap::{CommandFactory, Parser};
 use jiff::SignedDuration;
 use log::LevelFilter;
+use multi_client_ftp::pages::Page;
 use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Write;
@@ -21,8 +22,16 @@ const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Serve one folder to many FTP clients at once.
 #[derive(Debug, Parser)]
-#[command(name = "ftp-server", version, about)]
+#[command(
+    name = "ftp-server",
+    version,
+    about,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 struct Args {
+    #[command(subcommand)]
+    page: Option<Page>,
     /// Address or host name to listen on
     #[arg(long, env = "FTP_SERVER_HOST", default_value = "0.0.0.0")]
     host: String,
@@ -112,7 +121,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn main() -> ExitCode {
     let args = Args::parse();
     start_log(&args);
-    match run(args) {
+    let outcome = match args.page {
+        Some(page) => page
+            .print(Args::command())
+            .context("cannot write to standard output"),
+        None => run(args),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ftp-server: {error:#}");

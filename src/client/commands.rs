@@ -1,124 +1,65 @@
-//! The verbs of the prompt: one table, and a handler for each.
+//! The verbs of the prompt: how one is found, and how a line is carried out. The table is in [`table`], the handlers
+//! are in files by subject.
+
+mod files;
+pub(super) mod local;
+mod remote;
+mod session;
+mod table;
 
 use super::error::Trouble;
-use super::{Client, listing, text, transfer};
-use crate::protocol::command::{Arg, Command};
+use super::glob::{self, Name, Want};
+use super::words::{Word, words};
+use super::{Client, history, listing, names};
 use anyhow::{Context, Result};
-use std::io::{self, IsTerminal};
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::Path;
+pub use table::VERBS;
 
 /// A verb of the prompt.
+#[derive(Debug)]
 pub struct Verb {
     /// Its name, in small letters.
     pub name: &'static str,
     /// Other names for it.
     pub aliases: &'static [&'static str],
-    /// How it is written, arguments in capitals.
+    /// How it is written: arguments in capitals, those that may be left out in brackets, `...` behind one that may
+    /// be repeated. How many arguments the verb takes is read from here.
     pub usage: &'static str,
-    /// What it does.
+    /// What it does, the first line in short.
     pub help: &'static str,
-    /// How many arguments it takes.
-    pub arguments: RangeInclusive<usize>,
+    /// What Tab offers for each argument; the last is for all that follow.
+    pub completes: &'static [Completes],
     /// Whether it talks to the server.
     pub needs_connection: bool,
+    /// Whether it takes the rest of the line as it is, with quotes and blanks.
+    pub takes_line: bool,
     /// Its handler; `Break` ends the session.
-    pub run: fn(&mut Client, &[String]) -> Result<ControlFlow<()>>,
+    pub run: Handler,
 }
 
-/// All verbs, in the order of `help`.
-pub const VERBS: [Verb; 10] = [
-    Verb {
-        name: "ls",
-        aliases: &["dir"],
-        usage: "ls [FOLDER]",
-        help: "List the server's current folder, or FOLDER; times are UTC",
-        arguments: 0..=1,
-        needs_connection: true,
-        run: ls,
-    },
-    Verb {
-        name: "get",
-        aliases: &[],
-        usage: "get FILE [LOCAL]",
-        help: "Download FILE, as LOCAL if given",
-        arguments: 1..=2,
-        needs_connection: true,
-        run: get,
-    },
-    Verb {
-        name: "put",
-        aliases: &[],
-        usage: "put FILE [REMOTE]",
-        help: "Upload FILE, as REMOTE if given",
-        arguments: 1..=2,
-        needs_connection: true,
-        run: put,
-    },
-    Verb {
-        name: "cd",
-        aliases: &[],
-        usage: "cd FOLDER",
-        help: "Go to FOLDER on the server",
-        arguments: 1..=1,
-        needs_connection: true,
-        run: cd,
-    },
-    Verb {
-        name: "cdup",
-        aliases: &[],
-        usage: "cdup",
-        help: "Go to the folder above, on the server",
-        arguments: 0..=0,
-        needs_connection: true,
-        run: cdup,
-    },
-    Verb {
-        name: "pwd",
-        aliases: &[],
-        usage: "pwd",
-        help: "Show the server's current folder",
-        arguments: 0..=0,
-        needs_connection: true,
-        run: pwd,
-    },
-    Verb {
-        name: "mkdir",
-        aliases: &[],
-        usage: "mkdir FOLDER",
-        help: "Make FOLDER on the server",
-        arguments: 1..=1,
-        needs_connection: true,
-        run: mkdir,
-    },
-    Verb {
-        name: "size",
-        aliases: &[],
-        usage: "size FILE",
-        help: "Show how many bytes FILE holds",
-        arguments: 1..=1,
-        needs_connection: true,
-        run: size,
-    },
-    Verb {
-        name: "help",
-        aliases: &["?"],
-        usage: "help [VERB]",
-        help: "Show the verbs, or how to use VERB",
-        arguments: 0..=1,
-        needs_connection: false,
-        run: help,
-    },
-    Verb {
-        name: "exit",
-        aliases: &["quit", "bye"],
-        usage: "exit",
-        help: "Log out and end",
-        arguments: 0..=0,
-        needs_connection: false,
-        run: exit,
-    },
-];
+/// What carries a verb out.
+pub type Handler = fn(&mut Client, &[Word]) -> Result<ControlFlow<()>>;
+
+/// What Tab offers for an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completes {
+    /// Nothing.
+    Nothing,
+    /// Verbs.
+    Verbs,
+    /// Names on the server.
+    Remote,
+    /// Folders on the server.
+    RemoteFolders,
+    /// Names in the local folder.
+    Local,
+    /// Folders in the local folder.
+    LocalFolders,
+    /// Names in the folder that downloads go to.
+    Downloads,
+    /// Bookmarks, as `@name`.
+    Bookmarks,
+}
 
 const DONE: Result<ControlFlow<()>> = Ok(ControlFlow::Continue(()));
 
@@ -146,170 +87,129 @@ impl Verb {
                 None => format!("there is no verb \"{typed}\"; help shows all"),
             },
             _ => {
-                let names: Vec<&str> = meant.iter().map(|verb| verb.name).collect();
+                let names: Vec<&str> = meant
+                    .iter()
+                    .flat_map(|verb| verb.names().find(|name| name.starts_with(&typed)))
+                    .collect();
                 format!("\"{typed}\" may be {}", names.join(" or "))
             }
         };
         Err(Trouble::Usage(text))
     }
 
-    fn names(&self) -> impl Iterator<Item = &'static str> {
+    /// Its name, and its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// How many arguments it takes, as its usage says.
+    #[must_use]
+    pub fn arguments(&self) -> RangeInclusive<usize> {
+        let words = || self.usage.split(' ').skip(1);
+        let least = words().filter(|word| !word.starts_with('[')).count();
+        let most = match self.usage.ends_with("...") {
+            true => usize::MAX,
+            false => words().count(),
+        };
+        least..=most
+    }
+
+    fn check(&self, arguments: &[Word]) -> Result<(), Trouble> {
+        let takes = self.arguments();
+        if !takes.contains(&arguments.len()) {
+            let hint = match arguments.len() > *takes.end() {
+                true if *takes.end() > 0 => " (a name with spaces goes in quotes)",
+                _ => "",
+            };
+            return Err(Trouble::Usage(format!("usage: {}{hint}", self.usage)));
+        }
+        for Word { text, .. } in arguments {
+            if text.contains(char::is_control) {
+                let error = format!("\"{text}\" holds control characters, which no name may");
+                return Err(Trouble::Usage(error));
+            }
+            if text.is_empty() {
+                return Err(Trouble::Usage(format!("a name is empty: \"{text}\"")));
+            }
+        }
+        Ok(())
     }
 }
 
-/// Carries out one line of words, the first of which is the verb.
+/// Carries out one line, the first word of which is the verb.
 ///
 /// # Errors
-/// The words make no sense, or what the handler says, with the words before it.
-pub fn run(client: &mut Client, words: &[String]) -> Result<ControlFlow<()>> {
-    let Some((typed, arguments)) = words.split_first() else {
-        return DONE;
+/// The line makes no sense, or what the handler says, with the line before it.
+pub fn run(client: &mut Client, line: &str) -> Result<ControlFlow<()>> {
+    let line = line.trim();
+    let (typed, rest) = match line.strip_prefix('!') {
+        Some(rest) => ("!", rest),
+        None => line.split_once(char::is_whitespace).unwrap_or((line, "")),
     };
+    if typed.is_empty() {
+        return DONE;
+    }
     let verb = Verb::find(typed)?;
-    if !verb.arguments.contains(&arguments.len()) {
-        let hint = match arguments.len() > *verb.arguments.end() {
-            true if *verb.arguments.end() > 0 => " (a name with spaces goes in quotes)",
-            _ => "",
-        };
-        return Err(Trouble::Usage(format!("usage: {}{hint}", verb.usage)).into());
-    }
-    if let Some(bad) = arguments
-        .iter()
-        .find(|name| name.contains(char::is_control))
-    {
-        let error = format!("\"{bad}\" holds control characters, which no name may");
-        return Err(Trouble::Usage(error).into());
-    }
-    if let Some(empty) = arguments.iter().find(|name| name.is_empty()) {
-        return Err(Trouble::Usage(format!("a name is empty: \"{empty}\"")).into());
-    }
-    let tried = || words.join(" ");
+    let arguments = match rest.trim() {
+        "" => Vec::new(),
+        rest if verb.takes_line => vec![Word::literal(rest)],
+        rest => words(rest)?,
+    };
+    verb.check(&arguments)?;
+    let tried = || match history::is_secret(line) {
+        true => verb.name.to_owned(),
+        false => line.to_owned(),
+    };
     if verb.needs_connection {
         client.connect().with_context(tried)?;
     }
-    (verb.run)(client, arguments).with_context(tried)
+    (verb.run)(client, &arguments).with_context(tried)
 }
 
-fn ls(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    let folder = arguments.first().map(String::as_str);
-    let entries = listing::entries(client.connection()?, folder)?;
-    if !io::stdout().is_terminal() {
-        text::show(entries.iter().map(|entry| &entry.name))?;
+/// Does the same for each name. One that fails is told, and hides none of the others.
+fn each<N: AsRef<str>>(
+    client: &mut Client,
+    names: &[N],
+    mut one: impl FnMut(&mut Client, &str) -> Result<()>,
+) -> Result<ControlFlow<()>> {
+    if let [name] = names {
+        one(client, name.as_ref())?;
         return DONE;
     }
-    if entries.is_empty() {
-        text::say("(empty)");
-    }
-    text::show(listing::columns(&entries))?;
-    DONE
-}
-
-fn get(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    let remote: Arg = arguments[0].parse()?;
-    let local = match arguments.get(1) {
-        Some(local) => local,
-        None => arguments[0].rsplit('/').next().unwrap_or_default(),
-    };
-    let folder = client.options().downloads.clone();
-    let verify = client.options().verify;
-    let (moved, path) = transfer::get(client.connection()?, &remote, &folder, local, verify)?;
-    text::say(&format!(
-        "got {remote}: {moved}, saved as {}",
-        path.display()
-    ));
-    DONE
-}
-
-fn put(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    let local = Path::new(&arguments[0]);
-    let name = match arguments.get(1) {
-        Some(remote) => remote,
-        // A path that ends in `..` has no name, and is a folder, which put itself complains about.
-        None => local
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or(&arguments[0]),
-    };
-    let remote: Arg = name.parse()?;
-    let record = client.upload_record(local, name)?;
-    let verify = client.options().verify;
-    let moved = transfer::put(
-        client.connection()?,
-        local,
-        &remote,
-        record.as_deref(),
-        verify,
-    )?;
-    text::say(&format!("sent {remote}: {moved}"));
-    DONE
-}
-
-fn cd(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    let folder = arguments[0].parse()?;
-    client.connection()?.expect(&Command::Cwd(folder))?;
-    arrived(client)
-}
-
-fn cdup(client: &mut Client, _: &[String]) -> Result<ControlFlow<()>> {
-    client.connection()?.expect(&Command::Cdup)?;
-    arrived(client)
-}
-
-/// Tells where the session is now.
-fn arrived(client: &mut Client) -> Result<ControlFlow<()>> {
-    if let Some(folder) = client.ask_folder()? {
-        text::say(&format!("now in {folder}"));
-    }
-    DONE
-}
-
-fn pwd(client: &mut Client, _: &[String]) -> Result<ControlFlow<()>> {
-    match client.ask_folder()? {
-        Some(folder) => text::show([folder])?,
-        None => text::say("the server does not tell its current folder"),
-    }
-    DONE
-}
-
-fn mkdir(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    let folder = arguments[0].parse()?;
-    client.connection()?.expect(&Command::Mkd(folder))?;
-    text::say(&format!("made {}", arguments[0]));
-    DONE
-}
-
-fn size(client: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    let connection = client.connection()?;
-    connection.use_image_type()?;
-    let reply = connection.expect(&Command::Size(arguments[0].parse()?))?;
-    text::show([reply.text()])?;
-    DONE
-}
-
-fn help(_: &mut Client, arguments: &[String]) -> Result<ControlFlow<()>> {
-    if let Some(typed) = arguments.first() {
-        let verb = Verb::find(typed)?;
-        let mut lines = vec![verb.usage.to_owned(), format!("  {}", verb.help)];
-        if !verb.aliases.is_empty() {
-            lines.push(format!("  also: {}", verb.aliases.join(", ")));
+    let (mut failed, mut first) = (0_usize, None);
+    for name in names.iter().map(AsRef::as_ref) {
+        let connected = client.connect();
+        let is_gone = connected.is_err();
+        if let Err(error) = connected.and_then(|()| one(client, name)) {
+            let error = error.context(name.to_owned());
+            client.tell(&error);
+            failed += 1;
+            first.get_or_insert(error);
         }
-        text::show(lines)?;
-        return DONE;
+        if is_gone {
+            break;
+        }
     }
-    let width = VERBS.iter().map(|verb| verb.usage.len()).max().unwrap_or(0);
-    text::show(VERBS.iter().map(|verb| {
-        let also = match verb.aliases {
-            [] => String::new(),
-            aliases => format!(" (also: {})", aliases.join(", ")),
-        };
-        format!("  {:<width$}  {}{also}", verb.usage, verb.help)
-    }))?;
-    DONE
+    match first {
+        None => DONE,
+        Some(first) => {
+            let count = format!("{failed} of {} failed, the first was", names.len());
+            Err(first.context(count))
+        }
+    }
 }
 
-fn exit(_: &mut Client, _: &[String]) -> Result<ControlFlow<()>> {
-    Ok(ControlFlow::Break(()))
+/// The names on the server that the words stand for.
+fn remote_names(client: &mut Client, words: &[Word], want: Want) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for word in words {
+        found.extend(glob::expand(word, want, |folder| {
+            let entries = listing::entries(client.connection()?, names::listed(folder))?;
+            client.listed(folder, &entries);
+            Ok(entries.iter().map(Name::from).collect())
+        })?);
+    }
+    Ok(found)
 }
 
 /// The name that `typed` is nearest to, if it is near any.
@@ -351,12 +251,14 @@ mod tests {
         for (typed, name) in [
             ("LS", "ls"),
             ("Dir", "ls"),
-            ("l", "ls"),
+            ("lp", "lpwd"),
             ("cd", "cd"),
             ("bye", "exit"),
-            ("q", "exit"),
+            ("qui", "exit"),
             ("?", "help"),
             ("mk", "mkdir"),
+            ("del", "rm"),
+            ("ren", "rename"),
         ] {
             assert_eq!(Verb::find(typed).unwrap().name, name, "{typed}");
         }
@@ -365,9 +267,36 @@ mod tests {
     #[test]
     fn a_verb_that_is_none_gets_a_hint() {
         let hint = |typed| Verb::find(typed).err().unwrap().to_string();
-        assert!(hint("p").contains("put or pwd"));
+        assert!(hint("pu1").contains("did you mean put?"));
         assert!(hint("gte").contains("did you mean get?"));
         assert!(hint("exti").contains("did you mean exit?"));
-        assert!(hint("delete").contains("help shows all"));
+        assert!(hint("frobnicate").contains("help shows all"));
+        assert!(hint("cdd").contains("cd"));
+        assert_eq!(hint("pw "), "there is no verb \"pw \"; did you mean pwd?");
+        assert!(hint("mp1").contains("mput"));
+        assert_eq!(hint("q"), "\"q\" may be quote or quit");
+    }
+
+    #[test]
+    fn no_name_stands_for_two_verbs_and_every_usage_names_its_verb() {
+        let mut names: Vec<&str> = VERBS.iter().flat_map(Verb::names).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for verb in &VERBS {
+            assert_eq!(verb.usage.split(' ').next(), Some(verb.name));
+            assert!(names.contains(&verb.name));
+        }
+    }
+
+    #[test]
+    fn usage_says_how_many_arguments_there_are() {
+        let takes = |name| Verb::find(name).unwrap().arguments();
+        assert_eq!(takes("get"), 1..=2);
+        assert_eq!(takes("pwd"), 0..=0);
+        assert_eq!(takes("rm"), 1..=usize::MAX);
+        assert_eq!(takes("ls"), 0..=usize::MAX);
+        assert_eq!(takes("chmod"), 2..=usize::MAX);
     }
 }

@@ -4,13 +4,13 @@ use super::error::Trouble;
 use super::text;
 use crate::protocol::Lines;
 use crate::protocol::address::{ExtendedPassiveText, PassiveText};
-use crate::protocol::command::{Command, Epsv, TransferType};
+use crate::protocol::command::{Arg, Command, Epsv, TransferType};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
 use crate::stream::{Stream, timed_out};
 use anyhow::Result;
 use socket2::SockRef;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -183,6 +183,39 @@ impl Connection {
         accepted(self.send(command)?)
     }
 
+    /// Sends a line as it is and waits for its last reply, whatever that says.
+    ///
+    /// # Errors
+    /// [`Trouble::Usage`] if the line is none, or would leave the session in a state that this side knows nothing of;
+    /// or the connection broke.
+    pub fn quote(&mut self, line: &str) -> Result<Reply> {
+        let line: Arg = line
+            .parse()
+            .map_err(|error| Trouble::Usage(format!("this cannot be sent: {error}")))?;
+        let verb = line.as_str().split(' ').next().unwrap_or_default();
+        let verb = verb.to_ascii_uppercase();
+        let instead = match verb.as_str() {
+            "RETR" | "STOR" | "STOU" | "APPE" | "REST" | "LIST" | "NLST" | "MLSD" | "PORT"
+            | "EPRT" | "LPRT" | "PASV" | "EPSV" | "LPSV" | "ABOR" => {
+                "belongs to a transfer: get, put, append and ls do those"
+            }
+            "USER" | "PASS" | "ACCT" | "REIN" => "belongs to a login: user NAME does that",
+            "AUTH" | "PROT" | "CCC" | "MODE" | "STRU" => {
+                "changes how all that follows is sent, which this client would not know"
+            }
+            "QUIT" => "ends the session: close or exit do that",
+            _ => {
+                // The line may be a TYPE.
+                self.image_type = false;
+                self.write_line(&verb, line.as_str(), |output| {
+                    output.write_all(format!("{line}\r\n").as_bytes())
+                })?;
+                return self.final_reply(&verb, self.limits.silence);
+            }
+        };
+        Err(Trouble::Usage(format!("{verb} {instead}")).into())
+    }
+
     /// Makes bytes go over the wire as they are (`TYPE I`), if that is not so yet.
     ///
     /// # Errors
@@ -243,7 +276,7 @@ impl Connection {
         match outcome {
             Ok(value) => {
                 let limit = match command {
-                    Command::Stor(_) => COMMIT.max(self.limits.silence),
+                    Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
                     _ => self.limits.silence,
                 };
                 accepted(self.final_reply(command.verb(), limit)?)?;
@@ -313,13 +346,24 @@ impl Connection {
     }
 
     fn write(&mut self, command: &Command) -> Result<()> {
+        self.write_line(command.verb(), &command.to_string(), |output| {
+            command.write_to(output)
+        })
+    }
+
+    /// Lets `write` send a line; `shown` is what the log has of it.
+    fn write_line(
+        &mut self,
+        verb: &str,
+        shown: &str,
+        write: impl FnOnce(&mut Stream) -> io::Result<()>,
+    ) -> Result<()> {
         if self.broken {
             return Err(Trouble::Lost("the connection is lost".to_owned()).into());
         }
-        log::debug!("> {}", text::clean(&command.to_string()));
-        command
-            .write_to(&mut self.control.get_mut().stream)
-            .map_err(|error| self.break_off(command.verb(), ReplyError::Io(error)))
+        log::debug!("> {}", text::clean(shown));
+        write(&mut self.control.get_mut().stream)
+            .map_err(|error| self.break_off(verb, ReplyError::Io(error)))
     }
 
     /// The next reply that is not preliminary (restart markers, a 120 before the greeting).

@@ -2,6 +2,8 @@
 
 use super::text;
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::stream::timed_out;
+use std::io;
 use std::path::Path;
 
 /// A failure whose kind matters to whoever started the client: each kind has its exit code.
@@ -25,6 +27,9 @@ pub enum Trouble {
     /// A transfer did not bring what the server had announced.
     #[error("{0}")]
     Mismatch(String),
+    /// What was asked for cannot be done, and neither the server nor a connection is to blame.
+    #[error("{0}")]
+    Failed(String),
     /// A file or folder on this side.
     #[error("{0}")]
     Local(String),
@@ -46,6 +51,25 @@ pub(super) fn local_trouble(what: &str, path: &Path, error: &dyn std::fmt::Displ
     Trouble::Local(format!("cannot {what} {}: {error}", path.display()))
 }
 
+/// Why a download ended before its time, after so many bytes.
+pub(super) fn download_failed(error: &io::Error, came: u64) -> Trouble {
+    let came = text::bytes(came);
+    if timed_out(error) {
+        Trouble::TimedOut(format!("the server stopped sending after {came}"))
+    } else {
+        Trouble::Lost(format!("the data connection broke after {came}: {error}"))
+    }
+}
+
+/// Why an upload ended before its time.
+pub(super) fn upload_failed(error: &io::Error) -> Trouble {
+    if timed_out(error) {
+        Trouble::TimedOut("the server stopped taking the file".to_owned())
+    } else {
+        Trouble::Lost(format!("the data connection broke: {error}"))
+    }
+}
+
 /// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
 /// 7 trouble with a local file.
 #[must_use]
@@ -56,7 +80,10 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
         Some(Trouble::Local(_)) => 7,
-        Some(Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Refused(_)) | None => 1,
+        Some(
+            Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Failed(_) | Trouble::Refused(_),
+        )
+        | None => 1,
     }
 }
 

@@ -13,6 +13,9 @@ use std::io::Read;
 
 /// The longest listing that is taken, in bytes: room for some 600,000 entries.
 const MAX_LISTING: u64 = 64 * 1024 * 1024;
+/// What a terminal shows a folder's name in: bold blue, as ls does.
+const FOLDER: &str = "\x1b[1;34m";
+const PLAIN: &str = "\x1b[0m";
 
 /// The entries of a folder, by name, without the folder itself and the one above. Entries whose names could not be
 /// files of that folder are left out, and standard error says so.
@@ -20,54 +23,81 @@ const MAX_LISTING: u64 = 64 * 1024 * 1024;
 /// # Errors
 /// The server refused, or a connection broke.
 pub fn entries(connection: &mut Connection, folder: Option<&str>) -> Result<Vec<Entry>> {
+    let (entries, unfit) = fit(connection, folder)?;
+    if let [first, ..] = &unfit[..] {
+        let count = unfit.len();
+        text::say(&format!("left out {count} that the server listed: {first}"));
+    }
+    Ok(entries)
+}
+
+/// As [`entries`], without a word: for Tab, in the middle of a line.
+///
+/// # Errors
+/// See [`entries`]; or the connection is gone already.
+pub fn all(connection: &mut Connection, folder: Option<&str>) -> Result<Vec<Entry>> {
+    if !connection.is_alive() {
+        return Err(Trouble::Lost("the connection is lost".to_owned()).into());
+    }
+    Ok(fit(connection, folder)?.0)
+}
+
+/// The entries, and what is wrong with each that is left out.
+fn fit(connection: &mut Connection, folder: Option<&str>) -> Result<(Vec<Entry>, Vec<Trouble>)> {
     let arg: Option<Arg> = folder.map(str::parse).transpose()?;
     let mut entries = fetch(connection, arg.as_ref())?;
     entries.retain(|entry| {
         !matches!(entry.kind, Kind::Current | Kind::Parent) && !matches!(&*entry.name, "." | "..")
     });
-    let before = entries.len();
-    let mut unfit = None;
-    entries.retain(|entry| {
-        let fit = text::single_name(&entry.name);
-        if let Err(error) = fit {
-            unfit.get_or_insert(error);
-            return false;
+    let mut unfit = Vec::new();
+    entries.retain(|entry| match text::single_name(&entry.name) {
+        Ok(_) => true,
+        Err(error) => {
+            unfit.push(error);
+            false
         }
-        true
     });
-    if let Some(first) = unfit {
-        let count = before - entries.len();
-        text::say(&format!("left out {count} that the server listed: {first}"));
-    }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
+    Ok((entries, unfit))
 }
 
-/// Size, time and name in aligned columns, one entry a line; a folder's name ends in `/`.
+/// Size, time and name in aligned columns, one entry a line, cleaned; a folder's name ends in `/`, and is blue when
+/// `colours` are wanted. Where the widest row does not fit into `width`, the times make room. A name is never cut.
 #[must_use]
-pub fn columns(entries: &[Entry]) -> Vec<String> {
-    let cells: Vec<(String, String, String)> = entries
+pub fn columns(entries: &[Entry], width: Option<usize>, colours: bool) -> Vec<String> {
+    let cells: Vec<(String, String)> = entries
         .iter()
         .map(|entry| {
-            let folder = entry.kind == Kind::Folder;
-            let size = entry.size.filter(|_| !folder).map(text::short_bytes);
+            let size = entry.size.filter(|_| entry.kind != Kind::Folder);
             let time = entry
                 .modified
                 .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string());
-            let mark = if folder { "/" } else { "" };
             (
-                size.unwrap_or_default(),
+                size.map(text::short_bytes).unwrap_or_default(),
                 time.unwrap_or_default(),
-                format!("{}{mark}", entry.name),
             )
         })
         .collect();
     let size_width = cells.iter().map(|cell| cell.0.len()).max().unwrap_or(0);
-    let time_width = cells.iter().map(|cell| cell.1.len()).max().unwrap_or(0);
-    cells
-        .into_iter()
-        .map(|(size, time, name)| format!("{size:>size_width$}  {time:<time_width$}  {name}"))
-        .collect()
+    let mut time_width = cells.iter().map(|cell| cell.1.len()).max().unwrap_or(0);
+    let names = entries.iter().map(|entry| entry.name.chars().count() + 1);
+    let widest = size_width + 2 + time_width + 2 + names.max().unwrap_or(0);
+    if width.is_some_and(|width| widest > width) {
+        time_width = 0;
+    }
+    let row = |(entry, (size, time)): (&Entry, &(String, String))| {
+        let name = text::clean(&entry.name);
+        let name = match (entry.kind, colours) {
+            (Kind::Folder, true) => format!("{FOLDER}{name}{PLAIN}/"),
+            (Kind::Folder, false) => format!("{name}/"),
+            _ => name.into_owned(),
+        };
+        match time_width {
+            0 => format!("{size:>size_width$}  {name}"),
+            _ => format!("{size:>size_width$}  {time:<time_width$}  {name}"),
+        }
+    };
+    entries.iter().zip(&cells).map(row).collect()
 }
 
 fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {
@@ -206,6 +236,24 @@ fn is_empty(reply: &Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_make_room_and_never_cut() {
+        let mut file = Entry::new("a long name of a file", Kind::File);
+        file.size = Some(5);
+        file.modified = Some(Timestamp::UNIX_EPOCH);
+        let entries = [Entry::new("sub\x1b", Kind::Folder), file];
+        assert_eq!(
+            columns(&entries, Some(80), false),
+            [
+                "                         sub\u{FFFD}/",
+                "5 B    1970-01-01 00:00  a long name of a file"
+            ]
+        );
+        let narrow = columns(&entries, Some(20), true);
+        assert_eq!(narrow[0], "       \x1b[1;34msub\u{FFFD}\x1b[0m/");
+        assert_eq!(narrow[1], "5 B    a long name of a file");
+    }
 
     #[test]
     fn the_folder_before_a_name_is_taken_off() {

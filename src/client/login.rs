@@ -2,11 +2,12 @@
 
 use super::connection::Connection;
 use super::error::Trouble;
-use super::text;
+use super::{ANONYMOUS, Client, PASSWORD_VARIABLE, netrc, text};
 use crate::protocol::command::{Arg, Command, Password};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, ReplyCode};
 use anyhow::Result;
+use std::io::{self, IsTerminal};
 
 impl Connection {
     /// Logs in (RFC 959 §5.4) and learns what the server can do (RFC 2389). `password` is asked only if the server
@@ -32,7 +33,7 @@ impl Connection {
                     "cannot log in as {user}: the server answered \"{} {}\"; {}",
                     reply.code(),
                     text::reply(&reply),
-                    if user == super::ANONYMOUS {
+                    if user == ANONYMOUS {
                         "name a user with --user"
                     } else {
                         "check the user's name and password"
@@ -65,6 +66,41 @@ impl Connection {
             self.send(&Command::Opts("UTF8 ON".parse()?))?;
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// The password of the user, from where it is to be had without asking, or from the terminal.
+    pub(super) fn ask_password(&mut self) -> Result<Password> {
+        if let Some(password) = &self.password {
+            return Ok(password.clone());
+        }
+        let (host, user) = (&self.options.host, &self.options.user);
+        let from_environment = std::env::var_os(PASSWORD_VARIABLE)
+            // It was set for the server on the command line, and is nobody else's business.
+            .filter(|_| *host == self.first_host);
+        let password = if user == ANONYMOUS {
+            "anonymous@".to_owned()
+        } else if let Some(password) = from_environment {
+            password
+                .into_string()
+                .map_err(|_| Trouble::Usage(format!("{PASSWORD_VARIABLE} is not UTF-8 text")))?
+        } else if let Some(password) = netrc::password(host, user)? {
+            password
+        } else if io::stdin().is_terminal() {
+            rpassword::prompt_password(format!("Password of {}: ", text::clean(user)))
+                .map_err(|error| Trouble::Local(format!("cannot ask for the password: {error}")))?
+        } else {
+            return Err(Trouble::Usage(format!(
+                "the server wants a password of {user}: set {PASSWORD_VARIABLE}, put it into ~/.netrc, or start the \
+                 client on a terminal"
+            ))
+            .into());
+        };
+        let password: Password = password
+            .parse()
+            .map_err(|_| Trouble::Usage("a password cannot hold a line end".to_owned()))?;
+        Ok(self.password.insert(password).clone())
     }
 }
 

@@ -1,33 +1,43 @@
 //! The `ftp>` prompt: what it was asked to do, the session with the server, and the loop over the lines.
 
+pub mod bookmarks;
 pub mod commands;
+mod completion;
 pub mod connection;
 pub mod error;
+pub mod glob;
+pub mod history;
 pub mod listing;
 mod login;
+mod names;
+pub mod netrc;
 mod part;
+pub mod pipe;
+pub mod places;
 pub mod prompt;
 mod record;
+pub mod screen;
+pub mod target;
 pub mod text;
 pub mod transfer;
+pub mod words;
 
 use crate::copy::Checksum;
 use crate::protocol::command::{Command, Password};
 use crate::protocol::hash::HashAlgorithm;
-use crate::protocol::reply::Reply;
 use anyhow::{Context, Result};
 use connection::{Connection, Limits};
 use error::Trouble;
-use std::io::{self, BufRead, IsTerminal, Write};
+use names::Names;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use target::Target;
 
 /// Who logs in when no user is named (RFC 1635).
 pub const ANONYMOUS: &str = "anonymous";
 /// The environment variable that may hold the password.
 pub const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
-/// How many lines of a greeting are shown.
-const GREETING_LINES: usize = 20;
 
 /// What the client was started with.
 #[derive(Debug, Clone)]
@@ -55,9 +65,14 @@ pub struct Options {
 pub struct Client {
     options: Options,
     password: Option<Password>,
+    /// The host that the environment's password is for.
+    first_host: String,
     connection: Option<Connection>,
+    /// The user wants no connection.
+    closed: bool,
     /// Where to be on the server, should the connection have to be made anew.
     folder: Option<String>,
+    names: Names,
 }
 
 impl Client {
@@ -68,9 +83,12 @@ impl Client {
     pub fn open(options: Options) -> Result<Self> {
         let mut client = Self {
             folder: options.folder.clone(),
+            first_host: options.host.clone(),
             options,
             password: None,
             connection: None,
+            closed: false,
+            names: Names::default(),
         };
         client.connection = Some(client.dial()?);
         Ok(client)
@@ -82,60 +100,33 @@ impl Client {
         &self.options
     }
 
-    /// Runs the lines of standard input to the end, or to `exit`. On a terminal with a prompt, and an error is told and the
-    /// next line read; else the first error ends it.
+    /// Where the session is, to come back to later.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            host: self.options.host.clone(),
+            port: self.options.port,
+            user: Some(self.options.user.clone()).filter(|user| user != ANONYMOUS),
+            folder: self.folder.clone().filter(|folder| folder != "/"),
+        }
+    }
+
+    /// Carries out one line. A failure of one that begins with `-` is told, and is none.
     ///
     /// # Errors
-    /// What the failed line says, with its number.
-    pub fn run(mut self) -> Result<()> {
-        let mut input = io::stdin().lock();
-        let interactive = input.is_terminal();
-        if interactive {
-            self.welcome();
-        }
-        let outcome = self.lines(&mut input, interactive);
-        if let Some(connection) = self.connection {
-            connection.quit();
-        }
-        outcome
-    }
-
-    fn lines(&mut self, input: &mut impl BufRead, interactive: bool) -> Result<()> {
-        for number in 1_u64.. {
-            if interactive {
-                let _ = write!(io::stderr(), "ftp> ");
-            }
-            let line = match prompt::read_line(input) {
-                Ok(Some(line)) => Ok(line),
-                Ok(None) => {
-                    if interactive {
-                        // Ctrl-D leaves the cursor behind the prompt.
-                        text::say("");
-                    }
-                    break;
-                }
-                // Asking a terminal that is gone would go on for ever.
-                Err(error @ Trouble::Local(_)) => return Err(error.into()),
-                Err(error) => Err(error.into()),
-            };
-            match line.and_then(|line| self.line(&line)) {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(())) => break,
-                Err(error) if interactive => {
-                    text::say(&format!("{error:#}"));
-                    self.tell_if_lost();
-                }
-                Err(error) => return Err(error.context(format!("line {number}"))),
-            }
-        }
-        Ok(())
-    }
-
+    /// The line makes no sense, or what its verb says.
     fn line(&mut self, line: &str) -> Result<ControlFlow<()>> {
-        if line.trim_start().starts_with('#') {
+        let line = line.trim();
+        if line.starts_with('#') {
             return Ok(ControlFlow::Continue(()));
         }
-        commands::run(self, &prompt::words(line)?)
+        let Some(line) = line.strip_prefix('-') else {
+            return commands::run(self, line);
+        };
+        commands::run(self, line).or_else(|error| {
+            self.tell(&error);
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Where the record of an upload is kept: a name made of all that says which file it is, here and on the server. `None`
@@ -172,8 +163,13 @@ impl Client {
     /// Makes sure that there is a connection, in the folder where the session was.
     ///
     /// # Errors
-    /// See [`Self::open`]; or the folder is no longer there.
+    /// See [`Self::open`]; or the folder is no longer there, or the user has closed the connection.
     pub fn connect(&mut self) -> Result<()> {
+        self.recall();
+        if self.closed {
+            let error = "there is no connection; open HOST makes one";
+            return Err(Trouble::Connect(error.to_owned()).into());
+        }
         if !self.connection.as_mut().is_some_and(Connection::is_alive) {
             if self.connection.take().is_some() {
                 text::say("the server had closed the connection");
@@ -201,6 +197,36 @@ impl Client {
             .ok_or_else(|| Trouble::Lost("there is no connection".to_owned()))
     }
 
+    /// Whether there is a connection, as far as can be told without asking the server.
+    pub fn is_connected(&mut self) -> bool {
+        self.recall();
+        self.connection.as_mut().is_some_and(Connection::is_alive)
+    }
+
+    /// Leaves the server, if there is one, and goes to another.
+    ///
+    /// # Errors
+    /// See [`Self::open`]. There is no connection then.
+    pub fn reopen(&mut self, target: Target) -> Result<()> {
+        self.close();
+        self.options.aim(target)?;
+        self.folder.clone_from(&self.options.folder);
+        self.connection = Some(self.dial()?);
+        self.closed = false;
+        Ok(())
+    }
+
+    /// Says goodbye to the server, and forgets what belongs to this session with it.
+    pub fn close(&mut self) {
+        self.recall_now();
+        if let Some(connection) = self.connection.take() {
+            connection.quit();
+        }
+        self.closed = true;
+        self.password = None;
+        self.forget_names();
+    }
+
     /// Asks the server for its current folder, and remembers it. `None` if the server does not say (RFC 959, 257).
     ///
     /// # Errors
@@ -208,6 +234,10 @@ impl Client {
     pub fn ask_folder(&mut self) -> Result<Option<String>> {
         let reply = self.connection()?.expect(&Command::Pwd)?;
         self.folder = quoted(reply.text());
+        if self.folder.is_none() {
+            // Nobody knows any more what the listings were of.
+            self.forget_names();
+        }
         Ok(self.folder.clone())
     }
 
@@ -230,49 +260,9 @@ impl Client {
         Ok(connection)
     }
 
-    fn ask_password(&mut self) -> Result<Password> {
-        let user = &self.options.user;
-        let password = if let Some(password) = &self.password {
-            return Ok(password.clone());
-        } else if user == ANONYMOUS {
-            "anonymous@".to_owned()
-        } else if let Some(password) = std::env::var_os(PASSWORD_VARIABLE) {
-            password
-                .into_string()
-                .map_err(|_| Trouble::Usage(format!("{PASSWORD_VARIABLE} is not UTF-8 text")))?
-        } else if io::stdin().is_terminal() {
-            rpassword::prompt_password(format!("Password of {}: ", text::clean(user)))
-                .map_err(|error| Trouble::Local(format!("cannot ask for the password: {error}")))?
-        } else {
-            return Err(Trouble::Usage(format!(
-                "the server wants a password of {user}: set {PASSWORD_VARIABLE}, or start the client on a terminal"
-            ))
-            .into());
-        };
-        let password: Password = password
-            .parse()
-            .map_err(|_| Trouble::Usage("a password cannot hold a line end".to_owned()))?;
-        Ok(self.password.insert(password).clone())
-    }
-
-    fn welcome(&self) {
-        let greeting = self.connection.as_ref().map(Connection::greeting);
-        for line in greeting
-            .map_or(&[][..], Reply::lines)
-            .iter()
-            .take(GREETING_LINES)
-        {
-            text::say(line);
-        }
-        let Options {
-            host, port, user, ..
-        } = &self.options;
-        text::say(&format!(
-            "Connected to {host} port {port} as {user}. Type help for the verbs, exit to leave."
-        ));
-    }
-
-    fn tell_if_lost(&mut self) {
+    /// Tells of a failure after which the session goes on.
+    fn tell(&mut self, error: &anyhow::Error) {
+        text::say(&format!("{error:#}"));
         if self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.connection = None;
             text::say("the connection is lost; the next command connects again");

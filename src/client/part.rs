@@ -1,10 +1,10 @@
 //! A download under way: its bytes in `NAME.part`, and beside it what the server had said of the file.
 
-use super::error::{Trouble, local_trouble};
-use super::{record, text};
+use super::error::{Trouble, download_failed, local_trouble};
+use super::record;
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::entry::Entry;
-use crate::stream::{Stream, timed_out};
+use crate::stream::Stream;
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
@@ -107,7 +107,6 @@ impl Part {
         let outcome = copy(&mut data.take(most), file, &mut vec![0; CHUNK], |count| {
             *length += count;
         });
-        let came = text::bytes(*length);
         match outcome {
             Ok(_) if expected.is_some_and(|expected| *length > expected) => {
                 self.fate = Fate::Remove;
@@ -117,13 +116,7 @@ impl Part {
             }
             Ok(_) => Ok(()),
             Err(CopyError::Write(error)) => Err(local_trouble("write", path, &error).into()),
-            Err(CopyError::Read(error)) if timed_out(&error) => {
-                Err(Trouble::TimedOut(format!("the server stopped sending after {came}")).into())
-            }
-            Err(CopyError::Read(error)) => Err(Trouble::Lost(format!(
-                "the data connection broke after {came}: {error}"
-            ))
-            .into()),
+            Err(CopyError::Read(error)) => Err(download_failed(&error, *length).into()),
         }
     }
 

@@ -52,10 +52,22 @@ pub fn say(line: &str) {
 /// # Errors
 /// Standard output cannot be written, on a full disk for instance.
 pub fn show(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Trouble> {
+    print(
+        lines
+            .into_iter()
+            .map(|line| clean(line.as_ref()).into_owned()),
+    )
+}
+
+/// Writes lines that are clean already, with colours perhaps, on standard output.
+///
+/// # Errors
+/// See [`show`].
+pub fn print(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Trouble> {
     let write = || {
         let mut out = io::BufWriter::new(io::stdout().lock());
         for line in lines {
-            writeln!(out, "{}", clean(line.as_ref()))?;
+            writeln!(out, "{}", line.as_ref())?;
         }
         out.flush()
     };

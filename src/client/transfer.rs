@@ -1,7 +1,7 @@
 //! One file, down or up.
 
 use super::connection::Connection;
-use super::error::{Trouble, local_trouble};
+use super::error::{Trouble, local_trouble, upload_failed};
 use super::part::Part;
 use super::{record, text};
 use crate::copy::{CHUNK, Checksum, CopyError, copy};
@@ -9,7 +9,7 @@ use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
 use crate::protocol::time;
-use crate::stream::{Stream, timed_out};
+use crate::stream::Stream;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
@@ -119,7 +119,7 @@ pub fn put(
     let (start, bytes) =
         connection.transfer_at(start, &Command::Stor(remote.clone()), |data, start| {
             file.seek(SeekFrom::Start(start)).map_err(fault)?;
-            Ok((start, send(&mut file, data, local)?))
+            Ok((start, send(&mut file, data, fault)?))
         })?;
     let took = began.elapsed();
     let _ = record.map(record::remove);
@@ -190,14 +190,22 @@ fn is_mismatch(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Trouble::Mismatch(_)))
 }
 
-/// Sends what there is of a file from where it stands.
-fn send(file: &mut File, mut data: Stream, local: &Path) -> Result<u64> {
+/// Sends all that there is to read. `unreadable` says what it means that it cannot be read.
+///
+/// # Errors
+/// What `unreadable` says, or the data connection broke. Until the last byte has been written, the end of this process
+/// resets the connection: the server does not take half for the whole.
+pub(super) fn send(
+    from: &mut impl Read,
+    mut data: Stream,
+    unreadable: impl Fn(io::Error) -> Trouble,
+) -> Result<u64> {
     let lost = |error: io::Error| upload_failed(&error);
     data.set_reset_on_close(true).map_err(lost)?;
     let bytes =
-        copy(file, &mut data, &mut vec![0; CHUNK], |_| {}).map_err(|error| match error {
-            CopyError::Read(error) => local_trouble("read", local, &error),
-            CopyError::Write(error) => upload_failed(&error),
+        copy(from, &mut data, &mut vec![0; CHUNK], |_| {}).map_err(|error| match error {
+            CopyError::Read(error) => unreadable(error),
+            CopyError::Write(error) => lost(error),
         })?;
     data.set_reset_on_close(false).map_err(lost)?;
     // A server that has hung up by now tells why in its reply.
@@ -289,12 +297,4 @@ fn open_regular(path: &Path) -> Result<File, Trouble> {
         return Err(fault(&"it is not a regular file"));
     }
     File::open(path).map_err(|error| fault(&error))
-}
-
-fn upload_failed(error: &io::Error) -> Trouble {
-    if timed_out(error) {
-        Trouble::TimedOut("the server stopped taking the file".to_owned())
-    } else {
-        Trouble::Lost(format!("the data connection broke: {error}"))
-    }
 }

@@ -238,7 +238,11 @@ impl Place {
             .args(arguments)
             .current_dir(self.folder.path())
             .env_remove("FTP_PASSWORD")
-            .env("XDG_STATE_HOME", self.path("state"))
+            // Nobody's .netrc and bookmarks but those that the test has written.
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_STATE_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .env("SHELL", "/bin/sh")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -153,7 +153,7 @@ fn lines_that_make_no_sense_never_reach_the_server() {
     for (typed, says) in [
         (&b"frobnicate"[..], "help shows all"),
         (b"gte x", "did you mean get?"),
-        (b"p x", "put or pwd"),
+        (b"p x", "pwd or put"),
         (b"get", "usage: get FILE [LOCAL]"),
         (b"get a b c", "goes in quotes"),
         (b"get 'a", "not closed"),
@@ -239,7 +239,7 @@ fn help_is_made_from_the_table() {
     for text in [
         "get FILE [LOCAL]",
         "(also: quit, bye)",
-        "\nls [FOLDER]\n",
+        "\nls [FOLDER]...\n",
         "also: dir",
     ] {
         assert!(run.out.contains(text), "{text}: {run}");

@@ -1,0 +1,212 @@
+//! Verbs about the session: which server, which user, and the client itself.
+
+use super::{DONE, VERBS, Verb};
+use crate::client::error::Trouble;
+use crate::client::target::{FTP_PORT, Target};
+use crate::client::words::Word;
+use crate::client::{Client, bookmarks, text};
+use anyhow::Result;
+use log::LevelFilter;
+use std::ops::ControlFlow;
+
+pub(super) fn open(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
+    let host = &arguments[0].text;
+    let usage = |why: String| Trouble::Usage(why);
+    let mut target = if host.contains("://") || host.starts_with('@') {
+        Target::parse(host)?
+    } else {
+        Target {
+            host: host.clone(),
+            port: FTP_PORT,
+            user: None,
+            folder: None,
+        }
+    };
+    if let Some(Word { text: port, .. }) = arguments.get(1) {
+        target.port =
+            port.parse().ok().filter(|&port| port > 0).ok_or_else(|| {
+                usage(format!("\"{port}\" is no port: it is a number up to 65535"))
+            })?;
+    }
+    client.reopen(target)?;
+    connected(client);
+    DONE
+}
+
+pub(super) fn close(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    client.close();
+    text::say("the connection is closed; open HOST makes a new one, exit leaves");
+    DONE
+}
+
+pub(super) fn user(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
+    let target = Target {
+        user: Some(arguments[0].text.clone()),
+        folder: None,
+        ..client.target()
+    };
+    // Few servers take a second USER in a session, so there is a new one.
+    client.reopen(target)?;
+    connected(client);
+    DONE
+}
+
+fn connected(client: &Client) {
+    let options = client.options();
+    text::say(&format!(
+        "connected to {} port {} as {}",
+        options.host, options.port, options.user
+    ));
+}
+
+pub(super) fn bookmark(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
+    let what = arguments.first().map_or("list", |word| &word.text);
+    let name = arguments
+        .get(1)
+        .map(|word| word.text.trim_start_matches('@'));
+    match (what, name) {
+        ("list", None) => {
+            let bookmarks = bookmarks::list()?;
+            if bookmarks.is_empty() {
+                text::say("no bookmarks yet: bookmark add NAME keeps this server and folder");
+            }
+            let width = bookmarks.iter().map(|(name, _)| name.chars().count()).max();
+            let width = width.unwrap_or_default();
+            text::show(
+                bookmarks
+                    .iter()
+                    .map(|(name, url)| format!("@{name:<width$}  {url}")),
+            )?;
+        }
+        ("add", Some(name)) => {
+            let url = bookmarks::add(name, &client.target())?;
+            text::say(&format!("@{name} is {url}"));
+        }
+        ("remove", Some(name)) => {
+            bookmarks::remove(name)?;
+            text::say(&format!("@{name} is gone"));
+        }
+        _ => {
+            let error = "usage: bookmark list, bookmark add NAME, or bookmark remove NAME";
+            return Err(Trouble::Usage(error.to_owned()).into());
+        }
+    }
+    DONE
+}
+
+pub(super) fn status(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    let is_connected = client.is_connected();
+    let folder = match is_connected {
+        true => client.ask_folder()?,
+        false => None,
+    };
+    let options = client.options();
+    let mut lines = vec![format!(
+        "{} {} port {} as {}, in clear",
+        if is_connected {
+            "connected to"
+        } else {
+            "not connected; last to"
+        },
+        options.host,
+        options.port,
+        options.user
+    )];
+    lines.extend(folder.map(|folder| format!("folder there: {folder}")));
+    lines.push(format!("downloads go to: {}", options.downloads.display()));
+    if let Ok(folder) = std::env::current_dir() {
+        lines.push(format!("uploads come from: {}", folder.display()));
+    }
+    lines.push(format!(
+        "given up after: {} s of silence",
+        options.limits.silence.as_secs()
+    ));
+    lines.push(format!(
+        "verbose: {}",
+        if is_verbose() { "on" } else { "off" }
+    ));
+    text::show(lines)?;
+    DONE
+}
+
+pub(super) fn verbose(_: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
+    let on = match arguments.first().map(|word| word.text.to_lowercase()) {
+        None => !is_verbose(),
+        Some(word) if word == "on" => true,
+        Some(word) if word == "off" => false,
+        Some(_) => return Err(Trouble::Usage("usage: verbose [on|off]".to_owned()).into()),
+    };
+    log::set_max_level(if on {
+        LevelFilter::Debug
+    } else {
+        LevelFilter::Warn
+    });
+    text::say(match on {
+        true => "commands and replies are shown",
+        false => "commands and replies are not shown",
+    });
+    DONE
+}
+
+fn is_verbose() -> bool {
+    log::max_level() >= LevelFilter::Debug
+}
+
+pub(super) fn help(_: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
+    if let Some(typed) = arguments.first() {
+        let verb = Verb::find(&typed.text)?;
+        let mut lines = vec![verb.usage.to_owned()];
+        lines.extend(verb.help.lines().map(|line| format!("  {line}")));
+        if !verb.aliases.is_empty() {
+            lines.push(format!("  also: {}", verb.aliases.join(", ")));
+        }
+        text::show(lines)?;
+        return DONE;
+    }
+    // The longest would push all the others to the right.
+    let width = VERBS
+        .iter()
+        .map(|verb| verb.usage.len())
+        .filter(|&len| len < 24)
+        .max();
+    let width = width.unwrap_or_default();
+    text::show(VERBS.iter().map(|verb| {
+        let also = match verb.aliases {
+            [] => String::new(),
+            aliases => format!(" (also: {})", aliases.join(", ")),
+        };
+        let help = verb.help.lines().next().unwrap_or_default();
+        format!("  {:<width$}  {help}{also}", verb.usage)
+    }))?;
+    DONE
+}
+
+pub(super) fn exit(_: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    Ok(ControlFlow::Break(()))
+}
+
+pub(super) fn binary(_: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    answer("files always go as they are: there is nothing to switch on")
+}
+
+pub(super) fn ascii(_: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    answer("files always go as they are, so that they arrive as they were: there is no ascii mode")
+}
+
+pub(super) fn passive(_: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    answer("data connections are always passive: there is nothing to switch")
+}
+
+pub(super) fn prompt(_: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    answer("mget, mput and mdelete do not ask about each file: there is nothing to switch off")
+}
+
+pub(super) fn bell(_: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
+    answer("there is no bell: a transfer that is done says so in a line")
+}
+
+/// What the old toggles have to say.
+fn answer(text: &str) -> Result<ControlFlow<()>> {
+    text::say(text);
+    DONE
+}

@@ -1,0 +1,51 @@
+//! Transfers that have no file on this side: to and from the standard streams, and to the screen.
+
+use super::connection::Connection;
+use super::error::{Trouble, download_failed};
+use super::transfer::{send, size};
+use crate::copy::{CHUNK, CopyError, copy};
+use crate::protocol::command::{Arg, Command};
+use anyhow::Result;
+use std::io::{Read, Write};
+
+/// Copies `remote` to `output`.
+///
+/// # Errors
+/// The server refused, a connection broke, fewer or more bytes came than the server had said, or `output` fails.
+pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) -> Result<u64> {
+    connection.use_image_type()?;
+    let expected = size(connection, remote)?;
+    let bytes = connection.transfer(&Command::Retr(remote.clone()), |mut data| {
+        let mut came = 0;
+        let moved = copy(&mut data, output, &mut vec![0; CHUNK], |count| {
+            came += count;
+        });
+        moved.map_err(|error| match error {
+            CopyError::Write(error) => {
+                Trouble::Local(format!("cannot write what came: {error}")).into()
+            }
+            CopyError::Read(error) => download_failed(&error, came).into(),
+        })
+    })?;
+    match expected {
+        Some(expected) if expected != bytes => Err(Trouble::Mismatch(format!(
+            "{bytes} bytes came where the server had said {expected}; try again"
+        ))
+        .into()),
+        _ => Ok(bytes),
+    }
+}
+
+/// Sends all of `input` with `command`, a `STOR` or an `APPE`.
+///
+/// # Errors
+/// `input` fails, the server refused, or a connection broke. The server is told of a fault on this side by a reset of
+/// the data connection, so that it does not take half for the whole.
+pub fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) -> Result<u64> {
+    connection.use_image_type()?;
+    connection.transfer(command, |data| {
+        send(input, data, |error| {
+            Trouble::Local(format!("cannot read what is to be sent: {error}"))
+        })
+    })
+}

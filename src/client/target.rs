@@ -1,0 +1,155 @@
+//! Where to connect to: what a URL, a bookmark or `open` says.
+
+use super::error::Trouble;
+use super::{ANONYMOUS, Options, PASSWORD_VARIABLE, bookmarks, netrc};
+use anyhow::{Result, bail};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// FTP's own port, which a URL without one means.
+pub const FTP_PORT: u16 = 21;
+
+/// A server, and perhaps a user and a folder there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The server's name or address.
+    pub host: String,
+    /// Its control port.
+    pub port: u16,
+    /// Who logs in.
+    pub user: Option<String>,
+    /// The folder to begin in.
+    pub folder: Option<String>,
+}
+
+impl Target {
+    /// Reads `ftp://user@host:port/folder`, or `@name` for a bookmark.
+    ///
+    /// # Errors
+    /// [`Trouble::Usage`] mostly, which says what is wrong and never shows a password.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.strip_prefix('@') {
+            Some(name) => bookmarks::find(name),
+            None => Self::from_url(text),
+        }
+    }
+
+    /// Reads host, port, user and folder from a URL (RFC 1738 §3.2).
+    ///
+    /// # Errors
+    /// [`Trouble::Usage`]; the URL may hold a password, so its text is never shown.
+    pub fn from_url(text: &str) -> Result<Self> {
+        let refuse = |why: &str| {
+            Trouble::Usage(format!(
+                "the URL is no good: {why}; a server is written ftp://user@host:port/folder"
+            ))
+        };
+        let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
+        if url.password().is_some() {
+            bail!(Trouble::Usage(format!(
+                "a password does not belong where others can read it: put it into ~/.netrc or {PASSWORD_VARIABLE}, or \
+                 leave it out to be asked"
+            )));
+        }
+        if url.scheme() != "ftp" {
+            bail!(refuse("not an ftp URL"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            bail!(refuse("a ? or # of a name is written %3F or %23"));
+        }
+        let decode = |part: &str| {
+            let decoded = percent_decode_str(part).decode_utf8();
+            match decoded {
+                Ok(text) if !text.contains(char::is_control) => Ok(text.into_owned()),
+                _ => Err(refuse("it holds control characters, or is not UTF-8")),
+            }
+        };
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        Ok(Self {
+            host: match url.host() {
+                Some(url::Host::Ipv6(address)) => address.to_string(),
+                Some(host) => decode(&host.to_string())?,
+                None => bail!(refuse("it names no host")),
+            },
+            port: url.port().unwrap_or(FTP_PORT),
+            user: some(decode(url.username())?),
+            folder: some(decode(url.path().strip_prefix('/').unwrap_or_default())?),
+        })
+    }
+
+    /// The target as a URL that [`Self::from_url`] reads. `None` if it cannot be one, as with an odd host name.
+    #[must_use]
+    pub fn to_url(&self) -> Option<String> {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        let mut url = Url::parse(&format!("ftp://{host}")).ok()?;
+        url.set_port(Some(self.port)).ok()?;
+        url.set_username(self.user.as_deref().unwrap_or_default())
+            .ok()?;
+        if let Some(folder) = &self.folder {
+            // The slash of an absolute folder belongs to its first part, as %2F (RFC 1738 §3.2.2).
+            let root = folder.len() - folder.trim_start_matches('/').len();
+            let first = folder[root..]
+                .find('/')
+                .map_or(folder.len(), |at| root + at);
+            let rest = folder[first..].strip_prefix('/');
+            url.path_segments_mut()
+                .ok()?
+                .clear()
+                .push(&folder[..first])
+                .extend(rest.into_iter().flat_map(|rest| rest.split('/')));
+        }
+        let url = String::from(url);
+        (Self::from_url(&url).ok().as_ref() == Some(self)).then_some(url)
+    }
+}
+
+impl Options {
+    /// Points the client at `target`. A user who is not named is the one of `~/.netrc`, or anonymous.
+    ///
+    /// # Errors
+    /// `~/.netrc` is there and cannot be read.
+    pub fn aim(&mut self, target: Target) -> Result<()> {
+        self.user = match target.user {
+            Some(user) => user,
+            None => netrc::login(&target.host)?.unwrap_or_else(|| ANONYMOUS.to_owned()),
+        };
+        self.host = target.host;
+        self.port = target.port;
+        self.folder = target.folder;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_round_trip() {
+        for url in [
+            "ftp://127.0.0.1:8080/",
+            "ftp://a%20b@h.example:21/in%20here/%23%3F/x",
+            "ftp://h.example/%2Fabs/folder",
+            "ftp://[::1]:2121/ü",
+        ] {
+            let target = Target::from_url(url).unwrap();
+            let written = target.to_url().unwrap();
+            assert_eq!(Target::from_url(&written).unwrap(), target, "{url}");
+        }
+        let target = Target::from_url("ftp://h.example/%2Fabs").unwrap();
+        assert_eq!(target.folder.as_deref(), Some("/abs"));
+        assert_eq!((target.port, target.user), (21, None));
+    }
+
+    #[test]
+    fn a_password_is_refused_and_not_shown() {
+        for url in ["ftp://me:s3cret@h/", "ftp://me:s3cret@h:99999/"] {
+            let error = Target::from_url(url).unwrap_err().to_string();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}
