@@ -22,7 +22,7 @@ const CONNECT: u64 = 20;
 /// FTP_PASSWORD or from ~/.netrc, or is asked for on the terminal.
 ///
 /// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 7 trouble with
-/// a local file.
+/// a local file, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(
     name = "ftp-client",

@@ -7,7 +7,7 @@ mod remote;
 mod session;
 mod table;
 
-use super::error::Trouble;
+use super::error::{Trouble, is_interrupted};
 use super::glob::{self, Name, Want};
 use super::words::{Word, words};
 use super::{Client, history, listing, names};
@@ -182,6 +182,9 @@ fn each<N: AsRef<str>>(
         let is_gone = connected.is_err();
         if let Err(error) = connected.and_then(|()| one(client, name)) {
             let error = error.context(name.to_owned());
+            if is_interrupted(&error) {
+                return Err(error);
+            }
             client.tell(&error);
             failed += 1;
             first.get_or_insert(error);

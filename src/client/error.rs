@@ -1,6 +1,6 @@
 //! What can go wrong, as far as the exit code depends on it.
 
-use super::text;
+use super::{interrupt, text};
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::stream::timed_out;
 use std::io;
@@ -33,6 +33,9 @@ pub enum Trouble {
     /// A file or folder on this side.
     #[error("{0}")]
     Local(String),
+    /// Ctrl-C.
+    #[error("{0}")]
+    Interrupted(String),
     /// The server answered, and the answer was no.
     #[error("the server answered \"{} {}\"{}", .0.code(), text::reply(.0), advice(.0.code()))]
     Refused(Reply),
@@ -44,6 +47,12 @@ impl Trouble {
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Local(_) | Self::Mismatch(_))
     }
+}
+
+/// Whether Ctrl-C is why something was not done.
+#[must_use]
+pub(super) fn is_interrupted(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Trouble::Interrupted(_)))
 }
 
 /// What could not be done to a local file, and why.
@@ -71,7 +80,7 @@ pub(super) fn upload_failed(error: &io::Error) -> Trouble {
 }
 
 /// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
-/// 7 trouble with a local file.
+/// 7 trouble with a local file, 130 interrupted.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
@@ -80,6 +89,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
         Some(Trouble::Local(_)) => 7,
+        Some(Trouble::Interrupted(_)) => interrupt::EXIT_CODE,
         Some(
             Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Failed(_) | Trouble::Refused(_),
         )

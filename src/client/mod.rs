@@ -7,6 +7,7 @@ pub mod connection;
 pub mod error;
 pub mod glob;
 pub mod history;
+pub mod interrupt;
 pub mod listing;
 mod login;
 mod names;
@@ -114,8 +115,9 @@ impl Client {
     /// Carries out one line. A failure of one that begins with `-` is told, and is none.
     ///
     /// # Errors
-    /// The line makes no sense, or what its verb says.
+    /// The line makes no sense, what its verb says, or [`Trouble::Interrupted`], dash or not.
     fn line(&mut self, line: &str) -> Result<ControlFlow<()>> {
+        let _heeded = interrupt::heed();
         let line = line.trim();
         if line.starts_with('#') {
             return Ok(ControlFlow::Continue(()));
@@ -124,6 +126,9 @@ impl Client {
             return commands::run(self, line);
         };
         commands::run(self, line).or_else(|error| {
+            if error::is_interrupted(&error) {
+                return Err(error);
+            }
             self.tell(&error);
             Ok(ControlFlow::Continue(()))
         })

@@ -1,10 +1,10 @@
 //! A download under way: its bytes in `NAME.part`, and beside it what the server had said of the file.
 
+use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
 use super::record;
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::entry::Entry;
-use crate::stream::Stream;
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
@@ -97,7 +97,7 @@ impl Part {
     ///
     /// # Errors
     /// The data connection broke, more came than was expected, or the disk failed.
-    pub(super) fn fill(&mut self, data: Stream, expected: Option<u64>) -> Result<()> {
+    pub(super) fn fill(&mut self, data: Data, expected: Option<u64>) -> Result<()> {
         let most = expected.map_or(u64::MAX, |size| {
             size.saturating_sub(self.length).saturating_add(1)
         });

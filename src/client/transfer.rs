@@ -1,6 +1,6 @@
 //! One file, down or up.
 
-use super::connection::Connection;
+use super::connection::{Connection, Data};
 use super::error::{Trouble, local_trouble, upload_failed};
 use super::part::Part;
 use super::{record, text};
@@ -9,7 +9,6 @@ use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
 use crate::protocol::time;
-use crate::stream::Stream;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
@@ -197,7 +196,7 @@ fn is_mismatch(error: &anyhow::Error) -> bool {
 /// resets the connection: the server does not take half for the whole.
 pub(super) fn send(
     from: &mut impl Read,
-    mut data: Stream,
+    mut data: Data,
     unreadable: impl Fn(io::Error) -> Trouble,
 ) -> Result<u64> {
     let lost = |error: io::Error| upload_failed(&error);

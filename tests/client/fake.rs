@@ -44,6 +44,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Waits for the end of the script, for a client that was no [`Run`].
+    #[track_caller]
+    pub fn ended(self) {
+        assert!(self.thread.join().is_ok(), "the script was not followed");
+    }
+}
+
 /// The server's side of one control connection.
 pub struct Session {
     pub control: BufReader<TcpStream>,

@@ -3,7 +3,10 @@
 mod download;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
+mod interrupt;
 mod listing;
 mod resume;
 mod session;
+#[allow(unreachable_pub)]
+mod terminal;
 mod upload;
