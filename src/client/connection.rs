@@ -136,7 +136,12 @@ impl Connection {
             .final_reply("the connection", limits.silence)
             .map_err(|error| fault(&error))?;
         if greeting.class() != Class::Completion {
-            return Err(fault(&Trouble::Refused(greeting)).into());
+            let busy = greeting.code() == ReplyCode::NOT_AVAILABLE;
+            return Err(match fault(&Trouble::Refused(greeting)) {
+                Trouble::Connect(text) if busy => Trouble::Busy(text),
+                other => other,
+            }
+            .into());
         }
         connection.greeting = greeting;
         Ok(connection)

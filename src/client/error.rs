@@ -1,7 +1,7 @@
 //! What can go wrong, as far as the exit code depends on it.
 
 use super::{interrupt, text};
-use crate::protocol::reply::{Reply, ReplyCode};
+use crate::protocol::reply::{Class, Reply, ReplyCode};
 use crate::stream::timed_out;
 use std::io;
 use std::path::Path;
@@ -15,6 +15,9 @@ pub enum Trouble {
     /// There is no FTP server to talk to, or it takes no more clients.
     #[error("{0}")]
     Connect(String),
+    /// The server takes no more clients for now (421).
+    #[error("{0}")]
+    Busy(String),
     /// The server does not let this user in.
     #[error("{0}")]
     Login(String),
@@ -55,6 +58,26 @@ pub(super) fn is_interrupted(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Trouble::Interrupted(_)))
 }
 
+/// Whether what went wrong may go right a little later.
+#[must_use]
+pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(Trouble::Lost(_) | Trouble::TimedOut(_) | Trouble::Connect(_)) => true,
+        Some(Trouble::Refused(reply)) => reply.class() == Class::TransientNegative,
+        _ => false,
+    }
+}
+
+/// Whether the server has no more room for this connection, so that one connection less may be what helps.
+#[must_use]
+pub(super) fn is_crowded(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(Trouble::Busy(_) | Trouble::Login(_)) => true,
+        Some(Trouble::Refused(reply)) => reply.code() == ReplyCode::CANNOT_OPEN_DATA,
+        _ => false,
+    }
+}
+
 /// What could not be done to a local file, and why.
 pub(super) fn local_trouble(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Trouble {
     Trouble::Local(format!("cannot {what} {}: {error}", path.display()))
@@ -85,7 +108,7 @@ pub(super) fn upload_failed(error: &io::Error) -> Trouble {
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
         Some(Trouble::Usage(_)) => 2,
-        Some(Trouble::Connect(_)) => 3,
+        Some(Trouble::Connect(_) | Trouble::Busy(_)) => 3,
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
         Some(Trouble::Local(_)) => 7,

@@ -115,6 +115,17 @@ pub(super) fn wait(
     }
 }
 
+/// Lets time pass, but no more after Ctrl-C.
+pub(super) fn pause(limit: Duration) {
+    match Signals::installed() {
+        Some(signals) => {
+            // A poll that fails is no reason to do more than go on at once.
+            let _ = wait(signals.bell.as_fd(), PollFlags::IN, limit, true);
+        }
+        None => std::thread::sleep(limit),
+    }
+}
+
 fn poll_until(watched: &mut [PollFd<'_>], deadline: Instant) -> io::Result<()> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -2,6 +2,7 @@
 
 use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
+use super::progress::Meter;
 use super::record;
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::entry::Entry;
@@ -97,7 +98,13 @@ impl Part {
     ///
     /// # Errors
     /// The data connection broke, more came than was expected, or the disk failed.
-    pub(super) fn fill(&mut self, data: Data, expected: Option<u64>) -> Result<()> {
+    pub(super) fn fill(
+        &mut self,
+        data: Data,
+        expected: Option<u64>,
+        meter: &Meter<'_>,
+    ) -> Result<()> {
+        meter.begins_at(self.length);
         let most = expected.map_or(u64::MAX, |size| {
             size.saturating_sub(self.length).saturating_add(1)
         });
@@ -106,6 +113,7 @@ impl Part {
         } = self;
         let outcome = copy(&mut data.take(most), file, &mut vec![0; CHUNK], |count| {
             *length += count;
+            meter.moved(count);
         });
         match outcome {
             Ok(_) if expected.is_some_and(|expected| *length > expected) => {

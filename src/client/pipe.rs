@@ -44,8 +44,11 @@ pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) 
 pub fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) -> Result<u64> {
     connection.use_image_type()?;
     connection.transfer(command, |data| {
-        send(input, data, |error| {
-            Trouble::Local(format!("cannot read what is to be sent: {error}"))
-        })
+        send(
+            input,
+            data,
+            |_| {},
+            |error| Trouble::Local(format!("cannot read what is to be sent: {error}")),
+        )
     })
 }

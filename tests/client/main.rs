@@ -5,8 +5,11 @@ mod download;
 mod fake;
 mod interrupt;
 mod listing;
+mod progress;
 mod resume;
+mod retries;
 mod session;
 #[allow(unreachable_pub)]
 mod terminal;
+mod tree;
 mod upload;

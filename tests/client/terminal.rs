@@ -1,6 +1,6 @@
 //! The client at a prompt, in a pseudo-terminal.
 
-use super::fake::{Place, Server};
+use super::fake::{Place, Server, once};
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
 use std::process::Command;
@@ -20,6 +20,7 @@ impl Terminal {
             .arg(columns.to_string())
             .arg(env!("CARGO_BIN_EXE_ftp-client"))
             .args(["--port", &server.port.to_string()])
+            .args(once(arguments))
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
