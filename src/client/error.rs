@@ -68,6 +68,15 @@ pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
     }
 }
 
+/// Whether there is no session to be had with the server, whatever is asked of it.
+#[must_use]
+pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Login(_))
+    )
+}
+
 /// Whether the server has no more room for this connection, so that one connection less may be what helps.
 #[must_use]
 pub(super) fn is_crowded(error: &anyhow::Error) -> bool {

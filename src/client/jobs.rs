@@ -3,7 +3,7 @@
 mod queue;
 
 use super::connection::Connection;
-use super::error::{Trouble, is_crowded, is_interrupted, is_temporary};
+use super::error::{Trouble, is_crowded, is_interrupted, is_temporary, is_unreachable};
 use super::login::Login;
 use super::progress::{Counts, Meter, Progress};
 use super::{Client, interrupt, text, transfer, tree};
@@ -321,6 +321,8 @@ impl Crew {
             }
             Err(error) if is_interrupted(&error) || interrupt::is_raised() => queue.stopped = true,
             Err(error) if self.many => {
+                // None of the others would fare better, after as long a wait each.
+                queue.stopped |= is_unreachable(&error);
                 let error = error.context(job.remote.clone());
                 told.push(format!("{error:#}"));
                 queue.tried += usize::from(matches!(job.what, What::Folder { .. }));
@@ -382,7 +384,12 @@ impl Crew {
         match queue.first.take() {
             None => Ok(ControlFlow::Continue(())),
             Some(first) if self.many && (queue.tried > 1) => {
-                let count = format!("{} of {} failed, the first was", queue.failed, queue.tried);
+                let left = match queue.left() {
+                    0 => String::new(),
+                    left => format!(" and {left} were not begun"),
+                };
+                let (failed, tried) = (queue.failed, queue.tried);
+                let count = format!("{failed} of {tried} failed{left}, the first was");
                 Err(first.context(count))
             }
             Some(first) => Err(first),

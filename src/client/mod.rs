@@ -129,16 +129,26 @@ impl Client {
         if line.starts_with('#') {
             return Ok(ControlFlow::Continue(()));
         }
-        let Some(line) = line.strip_prefix('-') else {
-            return commands::run(self, line);
+        let (line, may_fail) = match line.strip_prefix('-') {
+            Some(line) => (line, true),
+            None => (line, false),
         };
-        commands::run(self, line).or_else(|error| {
-            if error::is_interrupted(&error) {
-                return Err(error);
+        match commands::run(self, line) {
+            Err(error) if error::is_interrupted(&error) => Err(error),
+            // It broke something that has another name for it: a connection that was being made, or the shell.
+            Err(error) if interrupt::is_raised() => {
+                Err(error.context(Trouble::Interrupted("stopped by Ctrl-C".to_owned())))
             }
-            self.tell(&error);
-            Ok(ControlFlow::Continue(()))
-        })
+            Ok(ControlFlow::Continue(())) if interrupt::is_raised() => {
+                let text = format!("{line}: Ctrl-C came too late to stop it");
+                Err(Trouble::Interrupted(text).into())
+            }
+            Err(error) if may_fail => {
+                self.tell(&error);
+                Ok(ControlFlow::Continue(()))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Makes sure that there is a connection, in the folder where the session was.

@@ -50,6 +50,21 @@ fn no_name_in_a_listing_leads_out_of_the_target() {
 }
 
 #[test]
+fn a_server_that_is_gone_is_not_asked_for_each_of_the_files() {
+    let place = Place::new();
+    let server = Server::play(|s| {
+        s.login();
+        s.expect("TYPE I", "200 image");
+    });
+    let port = server.port.to_string();
+    let arguments = ["--port", &port, "--retries", "1"];
+    let run = place.run(&arguments, None, "mget a b c");
+    assert_eq!(run.code, Some(3), "{run}");
+    run.tells("1 of 3 failed and 2 were not begun, the first was: a: cannot connect");
+    server.finish(&run);
+}
+
+#[test]
 fn folders_without_end_have_an_end() {
     let place = Place::new();
     let run = check(&place, "get -r d", 1, |s| {

@@ -66,6 +66,11 @@ impl Queue {
         }
     }
 
+    /// How many jobs nobody has begun.
+    pub(super) fn left(&self) -> usize {
+        self.folders.len() + self.files.len() + self.late.len()
+    }
+
     /// Counts a failure.
     pub(super) fn fail(&mut self, error: anyhow::Error) {
         self.failed += 1;
