@@ -1,7 +1,7 @@
 //! The byte stream under a connection, and its time limits.
 
 use anyhow::{Context, Result, bail};
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -62,6 +62,19 @@ impl Stream {
     pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => Ok(rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?.0),
+        }
+    }
+
+    /// Writes what there is room for, without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none.
+    pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => {
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                Ok(rustix::net::send(socket, bytes, flags)?)
+            }
         }
     }
 

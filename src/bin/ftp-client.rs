@@ -22,7 +22,7 @@ const CONNECT: u64 = 20;
 /// FTP_PASSWORD or from ~/.netrc, or is asked for on the terminal.
 ///
 /// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 7 trouble with
-/// a local file.
+/// a local file, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "ftp-client", version)]
 struct Args {
@@ -41,6 +41,15 @@ struct Args {
     /// Compare every file by checksum after it arrived, if the server can
     #[arg(long)]
     verify: bool,
+    /// How many connections the files of one command go over, if the server lets that many in
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: u16,
+    /// How often a transfer is tried again, after 1 s, 2 s, 4 s, when what went wrong may go right later
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u32,
+    /// Milliseconds before the first of these
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000, hide = true)]
+    retry_wait: u64,
     /// Seconds without a sign of life from the server before the client gives up
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -135,6 +144,9 @@ fn options(args: Args) -> Result<Options> {
         state: places::state().unwrap_or_else(|| args.downloads.clone()),
         downloads: args.downloads,
         verify: args.verify,
+        jobs: args.jobs.into(),
+        retries: args.retries,
+        retry_wait: Duration::from_millis(args.retry_wait),
         limits: Limits {
             connect: Duration::from_secs(CONNECT.min(args.timeout)),
             silence: Duration::from_secs(args.timeout),

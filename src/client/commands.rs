@@ -7,7 +7,7 @@ mod remote;
 mod session;
 mod table;
 
-use super::error::Trouble;
+use super::error::{Trouble, is_interrupted};
 use super::glob::{self, Name, Want};
 use super::words::{Word, words};
 use super::{Client, history, listing, names};
@@ -182,6 +182,9 @@ fn each<N: AsRef<str>>(
         let is_gone = connected.is_err();
         if let Err(error) = connected.and_then(|()| one(client, name)) {
             let error = error.context(name.to_owned());
+            if is_interrupted(&error) {
+                return Err(error);
+            }
             client.tell(&error);
             failed += 1;
             first.get_or_insert(error);
@@ -293,7 +296,7 @@ mod tests {
     #[test]
     fn usage_says_how_many_arguments_there_are() {
         let takes = |name| Verb::find(name).unwrap().arguments();
-        assert_eq!(takes("get"), 1..=2);
+        assert_eq!(takes("get"), 1..=3);
         assert_eq!(takes("pwd"), 0..=0);
         assert_eq!(takes("rm"), 1..=usize::MAX);
         assert_eq!(takes("ls"), 0..=usize::MAX);

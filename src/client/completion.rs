@@ -67,7 +67,9 @@ fn arguments(client: &mut Client, typed: &Typed) -> Vec<Pair> {
     let Ok(verb) = Verb::find(&typed.words[0].text) else {
         return Vec::new();
     };
-    let place = typed.words.len() - 1;
+    // `-r` has no place of its own among the arguments.
+    let option = typed.words.len() > 1 && typed.words[1].bare && typed.words[1].text == "-r";
+    let place = typed.words.len() - 1 - usize::from(option);
     let Some(completes) = verb.completes.get(place).or(verb.completes.last()) else {
         return Vec::new();
     };

@@ -1,22 +1,24 @@
 //! One control connection, and the data connections that belong to it.
 
+mod data;
+
 use super::error::Trouble;
-use super::text;
+use super::{interrupt, text};
 use crate::protocol::Lines;
-use crate::protocol::address::{ExtendedPassiveText, PassiveText};
-use crate::protocol::command::{Arg, Command, Epsv, TransferType};
+use crate::protocol::command::{Arg, Command, TransferType};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
 use crate::stream::{Stream, timed_out};
 use anyhow::Result;
+use rustix::event::PollFlags;
 use socket2::SockRef;
 use std::io::{self, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// The least time for the last reply of an upload. Several megabytes may still be in the socket's buffer when the last
-/// byte has been written, and the server then has to make the file durable.
-const COMMIT: Duration = Duration::from_secs(300);
+pub use data::Data;
+
 /// For a reply that may well never come: the one to `QUIT`, and the last one of a transfer that broke.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -70,16 +72,25 @@ pub struct Connection {
 struct Control {
     stream: Stream,
     deadline: Instant,
+    /// Ctrl-C ends the wait too. It must not end the one for the replies to the `ABOR` that it has caused.
+    interruptible: bool,
 }
 
 impl Read for Control {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match self.stream.read_now(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let socket = self.stream.as_fd();
+                    interrupt::wait(socket, PollFlags::IN, left, self.interruptible)?;
+                }
+                outcome => return outcome,
+            }
         }
-        self.stream.socket().set_read_timeout(Some(left))?;
-        self.stream.read(buffer)
     }
 }
 
@@ -102,6 +113,7 @@ impl Connection {
             control: BufReader::new(Control {
                 stream,
                 deadline: Instant::now(),
+                interruptible: true,
             }),
             lines: Lines::new(MAX_REPLY_LINE),
             peer,
@@ -124,7 +136,12 @@ impl Connection {
             .final_reply("the connection", limits.silence)
             .map_err(|error| fault(&error))?;
         if greeting.class() != Class::Completion {
-            return Err(fault(&Trouble::Refused(greeting)).into());
+            let busy = greeting.code() == ReplyCode::NOT_AVAILABLE;
+            return Err(match fault(&Trouble::Refused(greeting)) {
+                Trouble::Connect(text) if busy => Trouble::Busy(text),
+                other => other,
+            }
+            .into());
         }
         connection.greeting = greeting;
         Ok(connection)
@@ -228,116 +245,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Carries out a command that has a data connection. `body` reads or writes that connection, and closes it by
-    /// dropping it.
-    ///
-    /// # Errors
-    /// The server refused before or after, a connection broke, or what `body` says. A fault on this side is told
-    /// before the server's opinion of it, and the server's reason before a mere broken connection.
-    pub fn transfer<T>(
-        &mut self,
-        command: &Command,
-        body: impl FnOnce(Stream) -> Result<T>,
-    ) -> Result<T> {
-        self.transfer_at(0, command, |data, _| body(data))
-    }
-
-    /// The same, from byte `start` of the file (`REST`, RFC 3659 §5). `body` is told where it begins: at 0 if the server
-    /// does not do it otherwise.
-    ///
-    /// # Errors
-    /// See [`Self::transfer`].
-    pub fn transfer_at<T>(
-        &mut self,
-        start: u64,
-        command: &Command,
-        body: impl FnOnce(Stream, u64) -> Result<T>,
-    ) -> Result<T> {
-        let data = self.open_data()?;
-        let start = if start > 0 && self.abilities.rest {
-            let reply = self.send(&Command::Rest(start))?;
-            if reply.class() == Class::Intermediate {
-                start
-            } else {
-                0
-            }
-        } else {
-            0
-        };
-        let body = |data| body(data, start);
-        self.write(command)?;
-        let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
-        let outcome = match begun.class() {
-            Class::Preliminary => body(data),
-            // Some servers end a transfer of nothing before they have begun it.
-            Class::Completion => return body(data),
-            _ => return accepted(begun).and_then(|_| body(data)),
-        };
-        match outcome {
-            Ok(value) => {
-                let limit = match command {
-                    Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
-                    _ => self.limits.silence,
-                };
-                accepted(self.final_reply(command.verb(), limit)?)?;
-                Ok(value)
-            }
-            Err(error) => {
-                let ours = error.downcast_ref().is_some_and(Trouble::is_ours);
-                match self.final_reply(command.verb(), FAREWELL.min(self.limits.silence)) {
-                    Ok(reply) if !ours => accepted(reply).and(Err(error)),
-                    _ => Err(error),
-                }
-            }
-        }
-    }
-
-    /// Opens a data connection, to the host of the control connection whatever a 227 says: an address there may be
-    /// wrong behind NAT, or lead to somebody else.
-    fn open_data(&mut self) -> Result<Stream> {
-        if self.abilities.epsv {
-            let reply = self.send(&Command::Epsv(Epsv::Same))?;
-            let port = reply.text().parse::<ExtendedPassiveText>();
-            match (reply.code(), port) {
-                (ReplyCode::EXTENDED_PASSIVE, Ok(ExtendedPassiveText(port))) => {
-                    match self.connect_data(port) {
-                        Ok(data) => return Ok(data),
-                        // Some firewalls open a port only for a 227 that they have read.
-                        Err(error) => log::debug!("EPSV: {error}, now with PASV"),
-                    }
-                }
-                (ReplyCode::NOT_AVAILABLE, _) => return Err(Trouble::Refused(reply).into()),
-                _ => log::debug!("no EPSV here, now with PASV"),
-            }
-            self.abilities.epsv = false;
-        }
-        let reply = self.expect(&Command::Pasv)?;
-        let Ok(PassiveText(address)) = reply.text().parse() else {
-            return Err(Trouble::Refused(reply).into());
-        };
-        Ok(self.connect_data(address.0.port())?)
-    }
-
-    fn connect_data(&self, port: u16) -> Result<Stream, Trouble> {
-        let mut address = self.peer;
-        address.set_port(port);
-        let connect = || {
-            let stream = Stream::from(TcpStream::connect_timeout(&address, self.limits.connect)?);
-            stream.set_timeouts(self.limits.silence, self.limits.silence)?;
-            Ok(stream)
-        };
-        connect().map_err(|error: io::Error| {
-            let text = format!(
-                "no data connection to {address}: {error}; a firewall may be in the way of the server's passive ports"
-            );
-            if timed_out(&error) {
-                Trouble::TimedOut(text)
-            } else {
-                Trouble::Lost(text)
-            }
-        })
-    }
-
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
@@ -392,6 +299,9 @@ impl Connection {
     fn break_off(&mut self, to: &str, error: ReplyError) -> anyhow::Error {
         self.broken = true;
         match error {
+            ReplyError::Io(_) if interrupt::is_raised() && self.control.get_ref().interruptible => {
+                Trouble::Interrupted(format!("stopped by Ctrl-C while the server was at {to}"))
+            }
             ReplyError::Io(error) if timed_out(&error) => {
                 Trouble::TimedOut(format!("the server did not answer {to} in time"))
             }

@@ -1,7 +1,9 @@
 //! What can go wrong, as far as the exit code depends on it.
 
-use super::text;
-use crate::protocol::reply::{Reply, ReplyCode};
+use super::{interrupt, text};
+use crate::protocol::reply::{Class, Reply, ReplyCode};
+use crate::stream::timed_out;
+use std::io;
 use std::path::Path;
 
 /// A failure whose kind matters to whoever started the client: each kind has its exit code.
@@ -13,6 +15,9 @@ pub enum Trouble {
     /// There is no FTP server to talk to, or it takes no more clients.
     #[error("{0}")]
     Connect(String),
+    /// The server takes no more clients for now (421).
+    #[error("{0}")]
+    Busy(String),
     /// The server does not let this user in.
     #[error("{0}")]
     Login(String),
@@ -31,6 +36,9 @@ pub enum Trouble {
     /// A file or folder on this side.
     #[error("{0}")]
     Local(String),
+    /// Ctrl-C.
+    #[error("{0}")]
+    Interrupted(String),
     /// The server answered, and the answer was no.
     #[error("the server answered \"{} {}\"{}", .0.code(), text::reply(.0), advice(.0.code()))]
     Refused(Reply),
@@ -44,21 +52,76 @@ impl Trouble {
     }
 }
 
+/// Whether Ctrl-C is why something was not done.
+#[must_use]
+pub(super) fn is_interrupted(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Trouble::Interrupted(_)))
+}
+
+/// Whether what went wrong may go right a little later.
+#[must_use]
+pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(Trouble::Lost(_) | Trouble::TimedOut(_) | Trouble::Connect(_)) => true,
+        Some(Trouble::Refused(reply)) => reply.class() == Class::TransientNegative,
+        _ => false,
+    }
+}
+
+/// Whether there is no session to be had with the server, whatever is asked of it.
+#[must_use]
+pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Login(_))
+    )
+}
+
+/// Whether the server has no more room for this connection, so that one connection less may be what helps.
+#[must_use]
+pub(super) fn is_crowded(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(Trouble::Busy(_) | Trouble::Login(_)) => true,
+        Some(Trouble::Refused(reply)) => reply.code() == ReplyCode::CANNOT_OPEN_DATA,
+        _ => false,
+    }
+}
+
 /// What could not be done to a local file, and why.
 pub(super) fn local_trouble(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Trouble {
     Trouble::Local(format!("cannot {what} {}: {error}", path.display()))
 }
 
+/// Why a download ended before its time, after so many bytes.
+pub(super) fn download_failed(error: &io::Error, came: u64) -> Trouble {
+    let came = text::bytes(came);
+    if timed_out(error) {
+        Trouble::TimedOut(format!("the server stopped sending after {came}"))
+    } else {
+        Trouble::Lost(format!("the data connection broke after {came}: {error}"))
+    }
+}
+
+/// Why an upload ended before its time.
+pub(super) fn upload_failed(error: &io::Error) -> Trouble {
+    if timed_out(error) {
+        Trouble::TimedOut("the server stopped taking the file".to_owned())
+    } else {
+        Trouble::Lost(format!("the data connection broke: {error}"))
+    }
+}
+
 /// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
-/// 7 trouble with a local file.
+/// 7 trouble with a local file, 130 interrupted.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
         Some(Trouble::Usage(_)) => 2,
-        Some(Trouble::Connect(_)) => 3,
+        Some(Trouble::Connect(_) | Trouble::Busy(_)) => 3,
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
         Some(Trouble::Local(_)) => 7,
+        Some(Trouble::Interrupted(_)) => interrupt::EXIT_CODE,
         Some(
             Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Failed(_) | Trouble::Refused(_),
         )

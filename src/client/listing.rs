@@ -1,12 +1,12 @@
 //! Listings of the server's folders: `MLSD` where there is one, else `LIST`, else `NLST`.
 
-use super::connection::Connection;
+use super::connection::{Connection, Data};
 use super::error::Trouble;
 use super::text;
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Reply, ReplyCode};
-use crate::stream::{Stream, timed_out};
+use crate::stream::timed_out;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::io::Read;
@@ -174,7 +174,7 @@ fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<String>> 
         .collect())
 }
 
-fn read_all(data: Stream) -> Result<Vec<u8>> {
+fn read_all(data: Data) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match data.take(MAX_LISTING + 1).read_to_end(&mut bytes) {
         Err(error) if timed_out(&error) => {

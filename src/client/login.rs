@@ -1,20 +1,22 @@
 //! Who the user is, and what the server can do.
 
-use super::connection::Connection;
+use super::connection::{Abilities, Connection};
 use super::error::Trouble;
-use super::{ANONYMOUS, Client, PASSWORD_VARIABLE, netrc, text};
+use super::{ANONYMOUS, Client, Options, PASSWORD_VARIABLE, netrc, text};
+use crate::copy::Checksum;
 use crate::protocol::command::{Arg, Command, Password};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, ReplyCode};
-use anyhow::Result;
-use std::io::{self, IsTerminal};
+use anyhow::{Context, Result};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 impl Connection {
     /// Logs in (RFC 959 §5.4) and learns what the server can do (RFC 2389). `password` is asked only if the server
     /// wants one.
     ///
     /// # Errors
-    /// [`Trouble::Login`] if the server refuses, [`Trouble::Connect`] if it has no room, or what `password` says.
+    /// [`Trouble::Login`] if the server refuses, [`Trouble::Busy`] if it has no room, or what `password` says.
     pub fn login(&mut self, user: &str, password: impl FnOnce() -> Result<Password>) -> Result<()> {
         let name: Arg = user
             .parse()
@@ -26,7 +28,7 @@ impl Connection {
         match reply.class() {
             Class::Completion => {}
             _ if reply.code() == ReplyCode::NOT_AVAILABLE => {
-                return Err(Trouble::Connect(Trouble::Refused(reply).to_string()).into());
+                return Err(Trouble::Busy(Trouble::Refused(reply).to_string()).into());
             }
             _ => {
                 return Err(Trouble::Login(format!(
@@ -69,7 +71,90 @@ impl Connection {
     }
 }
 
+/// All that it takes to connect and be where the session is.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    pub(super) options: Options,
+    password: Option<Password>,
+    folder: Option<String>,
+}
+
+impl Login {
+    /// Connects, logs in and goes to the folder.
+    ///
+    /// # Errors
+    /// See [`Connection::open`] and [`Connection::login`]; or the folder is not there.
+    pub(super) fn dial(&self, password: impl FnOnce() -> Result<Password>) -> Result<Connection> {
+        let Options {
+            host, port, limits, ..
+        } = &self.options;
+        let mut connection = Connection::open(host, *port, *limits)?;
+        connection.login(&self.options.user, password)?;
+        if let Some(folder) = &self.folder {
+            let cwd = folder
+                .parse()
+                .map(Command::Cwd)
+                .with_context(|| format!("the folder \"{folder}\""))?;
+            connection
+                .expect(&cwd)
+                .with_context(|| format!("the folder \"{folder}\""))?;
+        }
+        Ok(connection)
+    }
+
+    /// The password that the first connection was let in with.
+    ///
+    /// # Errors
+    /// [`Trouble::Login`]: it did not need one.
+    pub(super) fn password(&self) -> Result<Password> {
+        let missing = "the server wants a password, and did not before; try again";
+        let missing = || Trouble::Login(missing.to_owned()).into();
+        self.password.clone().ok_or_else(missing)
+    }
+
+    /// Where the record of an upload is kept: a name made of all that says which file it is, here and on the server.
+    /// `None` if the server could not go on from a part, or could not say what is in it.
+    ///
+    /// # Errors
+    /// None in truth: a checksum takes all that is written to it.
+    pub(super) fn upload_record(
+        &self,
+        abilities: &Abilities,
+        local: &Path,
+        remote: &str,
+    ) -> Result<Option<PathBuf>> {
+        if !abilities.rest || abilities.hash.is_none() {
+            return Ok(None);
+        }
+        let folder = self.folder.as_deref().unwrap_or_default();
+        let local = local.canonicalize().unwrap_or_else(|_| local.to_owned());
+        let Options {
+            host,
+            port,
+            user,
+            state,
+            ..
+        } = &self.options;
+        let mut checksum = Checksum::new(HashAlgorithm::Sha256);
+        write!(
+            checksum,
+            "{host}\0{port}\0{user}\0{folder}\0{remote}\0{}",
+            local.display()
+        )?;
+        Ok(Some(state.join("uploads").join(checksum.finish())))
+    }
+}
+
 impl Client {
+    /// All that it takes to connect once more.
+    pub(super) fn login(&self) -> Login {
+        Login {
+            options: self.options.clone(),
+            password: self.password.clone(),
+            folder: self.folder.clone(),
+        }
+    }
+
     /// The password of the user, from where it is to be had without asking, or from the terminal.
     pub(super) fn ask_password(&mut self) -> Result<Password> {
         if let Some(password) = &self.password {

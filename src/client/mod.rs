@@ -7,6 +7,8 @@ pub mod connection;
 pub mod error;
 pub mod glob;
 pub mod history;
+pub mod interrupt;
+mod jobs;
 pub mod listing;
 mod login;
 mod names;
@@ -14,24 +16,24 @@ pub mod netrc;
 mod part;
 pub mod pipe;
 pub mod places;
+pub mod progress;
 pub mod prompt;
 mod record;
 pub mod screen;
 pub mod target;
 pub mod text;
 pub mod transfer;
+mod tree;
 pub mod words;
 
-use crate::copy::Checksum;
 use crate::protocol::command::{Command, Password};
-use crate::protocol::hash::HashAlgorithm;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use connection::{Connection, Limits};
 use error::Trouble;
 use names::Names;
-use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 use target::Target;
 
 /// Who logs in when no user is named (RFC 1635).
@@ -56,6 +58,12 @@ pub struct Options {
     pub state: PathBuf,
     /// Whether every file is compared by checksum after it arrived.
     pub verify: bool,
+    /// How many connections the files of one command may go over.
+    pub jobs: usize,
+    /// How often a transfer is tried again when what went wrong may go right later.
+    pub retries: u32,
+    /// How long the wait before the first of these is; each further one is twice as long.
+    pub retry_wait: Duration,
     /// How long to wait.
     pub limits: Limits,
 }
@@ -114,50 +122,33 @@ impl Client {
     /// Carries out one line. A failure of one that begins with `-` is told, and is none.
     ///
     /// # Errors
-    /// The line makes no sense, or what its verb says.
+    /// The line makes no sense, what its verb says, or [`Trouble::Interrupted`], dash or not.
     fn line(&mut self, line: &str) -> Result<ControlFlow<()>> {
+        let _heeded = interrupt::heed();
         let line = line.trim();
         if line.starts_with('#') {
             return Ok(ControlFlow::Continue(()));
         }
-        let Some(line) = line.strip_prefix('-') else {
-            return commands::run(self, line);
+        let (line, may_fail) = match line.strip_prefix('-') {
+            Some(line) => (line, true),
+            None => (line, false),
         };
-        commands::run(self, line).or_else(|error| {
-            self.tell(&error);
-            Ok(ControlFlow::Continue(()))
-        })
-    }
-
-    /// Where the record of an upload is kept: a name made of all that says which file it is, here and on the server. `None`
-    /// if the server could not go on from a part, or could not say what is in it.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub fn upload_record(&mut self, local: &Path, remote: &str) -> Result<Option<PathBuf>> {
-        let abilities = &self.connection()?.abilities;
-        if !abilities.rest || abilities.hash.is_none() {
-            return Ok(None);
+        match commands::run(self, line) {
+            Err(error) if error::is_interrupted(&error) => Err(error),
+            // It broke something that has another name for it: a connection that was being made, or the shell.
+            Err(error) if interrupt::is_raised() => {
+                Err(error.context(Trouble::Interrupted("stopped by Ctrl-C".to_owned())))
+            }
+            Ok(ControlFlow::Continue(())) if interrupt::is_raised() => {
+                let text = format!("{line}: Ctrl-C came too late to stop it");
+                Err(Trouble::Interrupted(text).into())
+            }
+            Err(error) if may_fail => {
+                self.tell(&error);
+                Ok(ControlFlow::Continue(()))
+            }
+            outcome => outcome,
         }
-        if self.folder.is_none() {
-            self.ask_folder()?;
-        }
-        let folder = self.folder.clone().unwrap_or_default();
-        let local = local.canonicalize().unwrap_or_else(|_| local.to_owned());
-        let Options {
-            host,
-            port,
-            user,
-            state,
-            ..
-        } = &self.options;
-        let mut checksum = Checksum::new(HashAlgorithm::Sha256);
-        write!(
-            checksum,
-            "{host}\0{port}\0{user}\0{folder}\0{remote}\0{}",
-            local.display()
-        )?;
-        Ok(Some(state.join("uploads").join(checksum.finish())))
     }
 
     /// Makes sure that there is a connection, in the folder where the session was.
@@ -246,22 +237,7 @@ impl Client {
     }
 
     fn dial(&mut self) -> Result<Connection> {
-        let Options {
-            host, port, limits, ..
-        } = &self.options;
-        let mut connection = Connection::open(host, *port, *limits)?;
-        let user = self.options.user.clone();
-        connection.login(&user, || self.ask_password())?;
-        if let Some(folder) = &self.folder {
-            let cwd = folder
-                .parse()
-                .map(Command::Cwd)
-                .with_context(|| format!("the folder \"{folder}\""))?;
-            connection
-                .expect(&cwd)
-                .with_context(|| format!("the folder \"{folder}\""))?;
-        }
-        Ok(connection)
+        self.login().dial(|| self.ask_password())
     }
 
     /// Tells of a failure after which the session goes on.

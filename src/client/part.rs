@@ -1,10 +1,11 @@
 //! A download under way: its bytes in `NAME.part`, and beside it what the server had said of the file.
 
-use super::error::{Trouble, local_trouble};
-use super::{record, text};
+use super::connection::Data;
+use super::error::{Trouble, download_failed, local_trouble};
+use super::progress::Meter;
+use super::record;
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::entry::Entry;
-use crate::stream::{Stream, timed_out};
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
@@ -97,7 +98,13 @@ impl Part {
     ///
     /// # Errors
     /// The data connection broke, more came than was expected, or the disk failed.
-    pub(super) fn fill(&mut self, data: Stream, expected: Option<u64>) -> Result<()> {
+    pub(super) fn fill(
+        &mut self,
+        data: Data,
+        expected: Option<u64>,
+        meter: &Meter<'_>,
+    ) -> Result<()> {
+        meter.begins_at(self.length);
         let most = expected.map_or(u64::MAX, |size| {
             size.saturating_sub(self.length).saturating_add(1)
         });
@@ -106,8 +113,8 @@ impl Part {
         } = self;
         let outcome = copy(&mut data.take(most), file, &mut vec![0; CHUNK], |count| {
             *length += count;
+            meter.moved(count);
         });
-        let came = text::bytes(*length);
         match outcome {
             Ok(_) if expected.is_some_and(|expected| *length > expected) => {
                 self.fate = Fate::Remove;
@@ -117,13 +124,7 @@ impl Part {
             }
             Ok(_) => Ok(()),
             Err(CopyError::Write(error)) => Err(local_trouble("write", path, &error).into()),
-            Err(CopyError::Read(error)) if timed_out(&error) => {
-                Err(Trouble::TimedOut(format!("the server stopped sending after {came}")).into())
-            }
-            Err(CopyError::Read(error)) => Err(Trouble::Lost(format!(
-                "the data connection broke after {came}: {error}"
-            ))
-            .into()),
+            Err(CopyError::Read(error)) => Err(download_failed(&error, *length).into()),
         }
     }
 

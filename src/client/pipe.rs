@@ -1,14 +1,12 @@
 //! Transfers that have no file on this side: to and from the standard streams, and to the screen.
 
 use super::connection::Connection;
-use super::error::Trouble;
-use super::text;
-use super::transfer::size;
+use super::error::{Trouble, download_failed};
+use super::transfer::{send, size};
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::command::{Arg, Command};
-use crate::stream::timed_out;
 use anyhow::Result;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 /// Copies `remote` to `output`.
 ///
@@ -26,16 +24,7 @@ pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) 
             CopyError::Write(error) => {
                 Trouble::Local(format!("cannot write what came: {error}")).into()
             }
-            CopyError::Read(error) if timed_out(&error) => Trouble::TimedOut(format!(
-                "the server stopped sending after {}",
-                text::bytes(came)
-            ))
-            .into(),
-            CopyError::Read(error) => Trouble::Lost(format!(
-                "the data connection broke after {}: {error}",
-                text::bytes(came)
-            ))
-            .into(),
+            CopyError::Read(error) => download_failed(&error, came).into(),
         })
     })?;
     match expected {
@@ -54,21 +43,12 @@ pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) 
 /// the data connection, so that it does not take half for the whole.
 pub fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) -> Result<u64> {
     connection.use_image_type()?;
-    connection.transfer(command, |mut data| {
-        let lost = |error: io::Error| match timed_out(&error) {
-            true => Trouble::TimedOut("the server stopped taking the data".to_owned()),
-            false => Trouble::Lost(format!("the data connection broke: {error}")),
-        };
-        data.set_reset_on_close(true).map_err(lost)?;
-        let bytes =
-            copy(input, &mut data, &mut vec![0; CHUNK], |_| {}).map_err(|error| match error {
-                CopyError::Read(error) => {
-                    Trouble::Local(format!("cannot read what is to be sent: {error}"))
-                }
-                CopyError::Write(error) => lost(error),
-            })?;
-        data.set_reset_on_close(false).map_err(lost)?;
-        data.finish_writing().map_err(lost)?;
-        Ok(bytes)
+    connection.transfer(command, |data| {
+        send(
+            input,
+            data,
+            |_| {},
+            |error| Trouble::Local(format!("cannot read what is to be sent: {error}")),
+        )
     })
 }

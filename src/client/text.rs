@@ -1,6 +1,7 @@
 //! Text for the screen: cleaned of what a terminal would obey, and numbers that people can read.
 
 use super::error::Trouble;
+use super::progress;
 use crate::protocol::reply::Reply;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -44,7 +45,7 @@ pub fn reply(reply: &Reply) -> String {
 /// Writes one cleaned line on standard error, where everything goes that is not data.
 pub fn say(line: &str) {
     // Nobody is left to tell when standard error itself is closed.
-    let _ = writeln!(io::stderr(), "{}", clean(line));
+    let _ = progress::aside(|| writeln!(io::stderr(), "{}", clean(line)));
 }
 
 /// Writes lines on standard output, cleaned. A reader that went away is no failure.

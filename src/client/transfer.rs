@@ -1,15 +1,15 @@
 //! One file, down or up.
 
-use super::connection::Connection;
-use super::error::{Trouble, local_trouble};
+use super::connection::{Connection, Data};
+use super::error::{Trouble, local_trouble, upload_failed};
 use super::part::Part;
+use super::progress::Meter;
 use super::{record, text};
 use crate::copy::{CHUNK, Checksum, CopyError, copy};
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
 use crate::protocol::time;
-use crate::stream::{Stream, timed_out};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fmt;
@@ -52,12 +52,13 @@ pub fn get(
     folder: &Path,
     local: &str,
     verify: bool,
+    meter: &Meter<'_>,
 ) -> Result<(Moved, PathBuf)> {
     let target = folder.join(text::single_name(local)?);
     connection.use_image_type()?;
     let mut said = facts(connection, remote)?;
     let mut part = Part::open(&target, &said)?;
-    let moved = match fetch(connection, remote, &said, &mut part) {
+    let moved = match fetch(connection, remote, &said, &mut part, meter) {
         Err(error) if connection.abilities.mdtm && is_mismatch(&error) => {
             let now = facts(connection, remote)?;
             if now == said {
@@ -67,7 +68,7 @@ pub fn get(
             drop(part);
             part = Part::open(&target, &now)?;
             said = now;
-            fetch(connection, remote, &said, &mut part)?
+            fetch(connection, remote, &said, &mut part, meter)?
         }
         outcome => outcome?,
     };
@@ -93,11 +94,13 @@ pub fn put(
     remote: &Arg,
     record: Option<&Path>,
     verify: bool,
+    meter: &Meter<'_>,
 ) -> Result<Moved> {
     let mut file = open_regular(local)?;
     connection.use_image_type()?;
     let fault = |error: io::Error| local_trouble("read", local, &error);
     let metadata = file.metadata().map_err(fault)?;
+    meter.is_of(metadata.len());
     let mut known = Entry::new(remote.as_str(), Kind::File);
     known.size = Some(metadata.len());
     known.modified = metadata
@@ -119,7 +122,9 @@ pub fn put(
     let (start, bytes) =
         connection.transfer_at(start, &Command::Stor(remote.clone()), |data, start| {
             file.seek(SeekFrom::Start(start)).map_err(fault)?;
-            Ok((start, send(&mut file, data, local)?))
+            meter.begins_at(start);
+            let bytes = send(&mut file, data, |count| meter.moved(count), fault)?;
+            Ok((start, bytes))
         })?;
     let took = began.elapsed();
     let _ = record.map(record::remove);
@@ -146,12 +151,13 @@ fn fetch(
     remote: &Arg,
     said: &Entry,
     part: &mut Part,
+    meter: &Meter<'_>,
 ) -> Result<Moved> {
-    let moved = fetch_rest(connection, remote, said, part)?;
+    let moved = fetch_rest(connection, remote, said, part, meter)?;
     if moved.resumed_at > 0 && same(connection, remote, part.file(), part.length())? == Some(false)
     {
         part.start_over()?;
-        return fetch_rest(connection, remote, said, part);
+        return fetch_rest(connection, remote, said, part, meter);
     }
     Ok(moved)
 }
@@ -161,7 +167,11 @@ fn fetch_rest(
     remote: &Arg,
     said: &Entry,
     part: &mut Part,
+    meter: &Meter<'_>,
 ) -> Result<Moved> {
+    if let Some(size) = said.size {
+        meter.is_of(size);
+    }
     let began = Instant::now();
     let start = connection.transfer_at(
         part.length(),
@@ -170,7 +180,7 @@ fn fetch_rest(
             if start < part.length() {
                 part.start_over()?;
             }
-            part.fill(data, said.size).map(|()| start)
+            part.fill(data, said.size, meter).map(|()| start)
         },
     )?;
     let took = began.elapsed();
@@ -190,15 +200,23 @@ fn is_mismatch(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Trouble::Mismatch(_)))
 }
 
-/// Sends what there is of a file from where it stands.
-fn send(file: &mut File, mut data: Stream, local: &Path) -> Result<u64> {
+/// Sends all that there is to read, and tells `moved` of every chunk. `unreadable` says what it means that it cannot be read.
+///
+/// # Errors
+/// What `unreadable` says, or the data connection broke. Until the last byte has been written, the end of this process
+/// resets the connection: the server does not take half for the whole.
+pub(super) fn send(
+    from: &mut impl Read,
+    mut data: Data,
+    moved: impl FnMut(u64),
+    unreadable: impl Fn(io::Error) -> Trouble,
+) -> Result<u64> {
     let lost = |error: io::Error| upload_failed(&error);
     data.set_reset_on_close(true).map_err(lost)?;
-    let bytes =
-        copy(file, &mut data, &mut vec![0; CHUNK], |_| {}).map_err(|error| match error {
-            CopyError::Read(error) => local_trouble("read", local, &error),
-            CopyError::Write(error) => upload_failed(&error),
-        })?;
+    let bytes = copy(from, &mut data, &mut vec![0; CHUNK], moved).map_err(|error| match error {
+        CopyError::Read(error) => unreadable(error),
+        CopyError::Write(error) => lost(error),
+    })?;
     data.set_reset_on_close(false).map_err(lost)?;
     // A server that has hung up by now tells why in its reply.
     data.finish_writing().map_err(lost)?;
@@ -289,12 +307,4 @@ fn open_regular(path: &Path) -> Result<File, Trouble> {
         return Err(fault(&"it is not a regular file"));
     }
     File::open(path).map_err(|error| fault(&error))
-}
-
-fn upload_failed(error: &io::Error) -> Trouble {
-    if timed_out(error) {
-        Trouble::TimedOut("the server stopped taking the file".to_owned())
-    } else {
-        Trouble::Lost(format!("the data connection broke: {error}"))
-    }
 }

@@ -46,6 +46,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Waits for the end of the script, for a client that was no [`Run`].
+    #[track_caller]
+    pub fn ended(self) {
+        assert!(self.thread.join().is_ok(), "the script was not followed");
+    }
+}
+
 /// The server's side of one control connection.
 pub struct Session {
     pub control: BufReader<TcpStream>,
@@ -237,6 +245,7 @@ impl Place {
     pub fn start(&self, arguments: &[&str], password: Option<&str>) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ftp-client"));
         command
+            .args(once(arguments))
             .args(arguments)
             .current_dir(self.folder.path())
             .env_remove("FTP_PASSWORD")
@@ -283,6 +292,15 @@ pub fn check(
     assert_eq!(run.code, Some(code), "{run}");
     server.finish(&run);
     run
+}
+
+/// What makes a client do each exchange just once, as a script has it; not what the test sets itself.
+pub fn once(arguments: &[&str]) -> Vec<&'static str> {
+    [("--jobs", "1"), ("--retries", "0"), ("--retry-wait", "1")]
+        .into_iter()
+        .filter(|(flag, _)| !arguments.contains(flag))
+        .flat_map(|(flag, value)| [flag, value])
+        .collect()
 }
 
 /// What a client did.

@@ -3,9 +3,15 @@
 mod download;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
+mod interrupt;
 mod listing;
+mod progress;
 mod resume;
+mod retries;
 mod script;
 mod session;
+#[allow(unreachable_pub)]
+mod terminal;
+mod tree;
 mod upload;
 mod verbs;

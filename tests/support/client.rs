@@ -12,13 +12,24 @@ use tempfile::TempDir;
 pub(crate) struct Client {
     server: SocketAddr,
     folder: TempDir,
+    flags: &'static [&'static str],
 }
 
 impl Client {
     pub(crate) fn new(server: SocketAddr) -> Self {
         let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         std::fs::create_dir(folder.path().join("downloads")).expect("a folder for downloads");
-        Self { server, folder }
+        Self {
+            server,
+            folder,
+            flags: &[],
+        }
+    }
+
+    /// The client with these flags too.
+    pub(crate) fn with(mut self, flags: &'static [&'static str]) -> Self {
+        self.flags = flags;
+        self
     }
 
     /// The client's current folder.
@@ -46,6 +57,7 @@ impl Client {
             .args(["--port", &self.server.port().to_string()])
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))
+            .args(self.flags)
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .env("XDG_STATE_HOME", self.folder.path().join("state"))

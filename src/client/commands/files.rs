@@ -4,11 +4,12 @@ use super::local::{self, local_names};
 use super::{DONE, each, remote_names};
 use crate::client::error::Trouble;
 use crate::client::glob::{Want, split};
+use crate::client::jobs::{self, Job, Way, What};
 use crate::client::words::Word;
-use crate::client::{Client, pipe, screen, text, transfer};
+use crate::client::{Client, pipe, screen, text};
 use crate::protocol::command::{Arg, Command};
 use anyhow::Result;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
@@ -19,33 +20,110 @@ use std::time::Instant;
 const SHOWN: u64 = 16 * 1024 * 1024;
 
 pub(super) fn get(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    fetch(client, slice::from_ref(&arguments[0]), arguments.get(1))
+    let (tree, words) = options(arguments);
+    let (what, to) = one_and_target(words, "get [-r] FILE [LOCAL]")?;
+    fetch(client, what, to, tree)
 }
 
 pub(super) fn mget(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    fetch(client, arguments, None)
+    let (tree, words) = options(arguments);
+    fetch(client, words, None, tree)
 }
 
-fn fetch(client: &mut Client, what: &[Word], to: Option<&Word>) -> Result<ControlFlow<()>> {
-    let remotes = remote_names(client, what, Want::Files)?;
+/// Whether whole trees are meant (`-r`), and the words behind that.
+fn options(arguments: &[Word]) -> (bool, &[Word]) {
+    match arguments {
+        [first, words @ ..] if is_tree(first) && !words.is_empty() => (true, words),
+        words => (false, words),
+    }
+}
+
+fn is_tree(word: &Word) -> bool {
+    word.bare && matches!(&*word.text, "-r" | "-R")
+}
+
+/// What is to be moved, and the other side's name for it.
+fn one_and_target<'w>(
+    words: &'w [Word],
+    usage: &str,
+) -> Result<(&'w [Word], Option<&'w Word>), Trouble> {
+    match words {
+        [_] => Ok((words, None)),
+        [_, to] => Ok((&words[..1], Some(to))),
+        _ => Err(Trouble::Usage(format!(
+            "usage: {usage} (a name with spaces goes in quotes)"
+        ))),
+    }
+}
+
+fn fetch(
+    client: &mut Client,
+    what: &[Word],
+    to: Option<&Word>,
+    tree: bool,
+) -> Result<ControlFlow<()>> {
+    let remotes = match tree {
+        true => trees(client, what)?,
+        false => files(remote_names(client, what, Want::Files)?),
+    };
     if to.is_some_and(Word::is_stream) {
-        return each(client, &remotes, |client, remote| {
+        let names: Vec<String> = remotes.into_iter().map(|(name, _)| name).collect();
+        return each(client, &names, |client, remote| {
             pipe::read(client.connection()?, &remote.parse()?, &mut io::stdout())?;
             Ok(())
         });
     }
     let many = remotes.len() > 1;
-    each(client, &remotes, |client, remote| {
-        let (folder, name) = landing(&client.options().downloads, to, remote, many)?;
-        let remote: Arg = remote.parse()?;
-        let verify = client.options().verify;
-        let (moved, path) = transfer::get(client.connection()?, &remote, &folder, &name, verify)?;
-        text::say(&format!(
-            "got {remote}: {moved}, saved as {}",
-            path.display()
-        ));
-        Ok(())
-    })
+    let downloads = &client.options().downloads;
+    let landed = |(remote, what): (String, What)| {
+        let (folder, name) = match what {
+            What::Folder { .. } => landing(downloads, to, remote.trim_end_matches('/'), many)?,
+            What::File { .. } => landing(downloads, to, &remote, many)?,
+        };
+        Ok(Job {
+            folder,
+            name: match what {
+                // These say where a folder is and not what it is called: what is in it lands there itself.
+                What::Folder { .. } if matches!(&*name, "" | "." | "..") => String::new(),
+                _ => text::single_name(&name)?.to_owned(),
+            },
+            remote,
+            what,
+        })
+    };
+    let jobs = remotes.into_iter().map(landed).collect::<Result<_>>()?;
+    jobs::run(client, Way::Down, jobs)
+}
+
+fn files(names: Vec<String>) -> Vec<(String, What)> {
+    let file = |name| (name, What::File { size: 0 });
+    names.into_iter().map(file).collect()
+}
+
+/// The folders that the words stand for, and what globs stand for besides.
+fn trees(client: &mut Client, words: &[Word]) -> Result<Vec<(String, What)>> {
+    let mut found = Vec::new();
+    for word in words {
+        let word = slice::from_ref(word);
+        let folders = remote_names(client, word, Want::Folders);
+        let others = match word[0].glob {
+            Some(_) => files(remote_names(client, word, Want::Files).unwrap_or_default()),
+            None => Vec::new(),
+        };
+        match folders {
+            Err(error) if others.is_empty() => return Err(error),
+            Err(_) => {}
+            Ok(names) => {
+                found.extend(
+                    names
+                        .into_iter()
+                        .map(|name| (name, What::Folder { depth: 0 })),
+                );
+            }
+        }
+        found.extend(others);
+    }
+    Ok(found)
 }
 
 /// The folder and the name that a download gets.
@@ -76,31 +154,47 @@ fn landing(
 }
 
 pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    let to = arguments.get(1);
-    if arguments[0].is_stream() {
+    let (tree, words) = options(arguments);
+    let (what, to) = one_and_target(words, "put [-r] FILE [REMOTE]")?;
+    if what[0].is_stream() {
         return put_input(client, to);
     }
-    send(client, slice::from_ref(&arguments[0]), to)
+    send(client, what, to, tree)
 }
 
 pub(super) fn mput(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    send(client, arguments, None)
+    let (tree, words) = options(arguments);
+    send(client, words, None, tree)
 }
 
-fn send(client: &mut Client, what: &[Word], to: Option<&Word>) -> Result<ControlFlow<()>> {
-    let locals = local_names(what, Want::Files)?;
+fn send(
+    client: &mut Client,
+    what: &[Word],
+    to: Option<&Word>,
+    tree: bool,
+) -> Result<ControlFlow<()>> {
+    let locals = local_names(what, if tree { Want::All } else { Want::Files })?;
     let many = locals.len() > 1;
-    each(client, &locals, |client, local| {
-        let path = Path::new(local);
-        let remote: Arg = remote_name(path, to, many).parse()?;
-        let record = client.upload_record(path, remote.as_str())?;
-        let verify = client.options().verify;
-        let connection = client.connection()?;
-        let moved = transfer::put(connection, path, &remote, record.as_deref(), verify)?;
-        client.wrote(remote.as_str());
-        text::say(&format!("sent {remote}: {moved}"));
-        Ok(())
-    })
+    let job = |local: String| {
+        let path = Path::new(&local);
+        let what = match fs::metadata(path) {
+            Ok(data) if tree && data.is_dir() => What::Folder { depth: 0 },
+            Ok(data) => What::File { size: data.len() },
+            // Whoever opens it will say what is wrong.
+            Err(_) => What::File { size: 0 },
+        };
+        Job {
+            folder: PathBuf::new(),
+            remote: remote_name(path, to, many),
+            name: local,
+            what,
+        }
+    };
+    let jobs: Vec<Job> = locals.into_iter().map(job).collect();
+    let written: Vec<String> = jobs.iter().map(|job| job.remote.clone()).collect();
+    let outcome = jobs::run(client, Way::Up, jobs);
+    written.iter().for_each(|remote| client.wrote(remote));
+    outcome
 }
 
 /// The name that an upload gets.

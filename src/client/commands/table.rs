@@ -69,30 +69,33 @@ pub const VERBS: [Verb; 38] = [
         remote::pwd,
     ),
     row(
-        "get FILE [LOCAL]",
+        "get [-r] FILE [LOCAL]",
         "get",
         "Download FILE, or all that match a glob\n\
          The file lands in the downloads folder (see lpwd), under its own name or as LOCAL. LOCAL may be a path: one that \
          does not begin with / or ~/ is below the downloads folder. A LOCAL that is a folder, or ends in /, takes the file \
-         under its own name. - is standard output. Quotes switch globs off.",
+         under its own name. - is standard output. Quotes switch globs off.\n\
+         With -r FILE is a folder, of which all comes that is in it.",
         files::get,
     ).also(&["reget"]).completes(&[Remote, Downloads]),
     row(
-        "mget FILE...",
+        "mget [-r] FILE...",
         "mget",
         "Download all FILEs, or all that match globs",
         files::mget,
     ).completes(&[Remote]),
     row(
-        "put FILE [REMOTE]",
+        "put [-r] FILE [REMOTE]",
         "put",
         "Upload FILE, or all that match a glob\n\
          REMOTE is the name on the server; one that ends in / is a folder there. A FILE of - is standard input, and needs \
-         a REMOTE. Quotes switch globs off.",
+         a REMOTE. Quotes switch globs off.\n\
+         With -r FILE may be a folder, which goes with all that is in it; REMOTE is then made. Links to folders are \
+         left out.",
         files::put,
     ).completes(&[Local, Remote]),
     row(
-        "mput FILE...",
+        "mput [-r] FILE...",
         "mput",
         "Upload all FILEs, or all that match globs",
         files::mput,
