@@ -244,7 +244,7 @@ fn mistakes_are_told_and_the_prompt_goes_on() {
     for (typed, answer) in [
         ("gte x", "did you mean get?"),
         ("frobnicate", "help shows all"),
-        ("get", "usage: get FILE [LOCAL]"),
+        ("get", "usage: get [-r] FILE [LOCAL]"),
         ("get 'x", "is not closed"),
         ("get nothing", "550"),
         ("cd nowhere", "550"),
@@ -273,8 +273,8 @@ fn help_is_for_people() {
     let mut terminal = desk.prompt();
     let all = terminal.line("help");
     for verb in [
-        "get FILE [LOCAL]",
-        "mput FILE...",
+        "get [-r] FILE [LOCAL]",
+        "mput [-r] FILE...",
         "bookmark",
         "! [COMMAND]",
     ] {

@@ -296,6 +296,10 @@ pub fn check(
 
 /// What makes a client do each exchange just once, as a script has it; not what the test sets itself.
 pub fn once(arguments: &[&str]) -> Vec<&'static str> {
+    if matches!(arguments.first(), Some(&("completions" | "man"))) {
+        // These take no flags.
+        return Vec::new();
+    }
     [("--jobs", "1"), ("--retries", "0"), ("--retry-wait", "1")]
         .into_iter()
         .filter(|(flag, _)| !arguments.contains(flag))
