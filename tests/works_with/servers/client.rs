@@ -19,6 +19,16 @@ pub(super) const ACTS: &[(&Operation, Act)] = &[
     (&op::ODD_NAME_UP, |place| {
         ftp_client(place, &format!("put \"{ODD_NAME}\""))
     }),
+    (&op::WILDCARD, |place| ftp_client(place, "get a*.txt")),
+    (&op::APPEND, |place| ftp_client(place, "append file")),
+    (&op::DATE_DOWN, |place| ftp_client(place, "get file")),
+    (&op::TREE_DOWN, |place| ftp_client(place, "get -r tree")),
+    (&op::TREE_UP, |place| ftp_client(place, "put -r tree")),
+    (&op::RMDIR, |place| ftp_client(place, "rmdir folder")),
+    (&op::DELETE, |place| ftp_client(place, "rm file")),
+    (&op::RENAME, |place| {
+        ftp_client(place, "rename \"old name\" \"new name\"")
+    }),
     (&op::MKDIR, |place| {
         ftp_client(place, "mkdir \"new folder\"")
     }),
