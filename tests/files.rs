@@ -211,17 +211,3 @@ fn full_lets_all_that_write_does() {
     raw.store("d/a.txt", b"abc");
     assert_eq!(raw.fetch("d/a.txt"), b"abc");
 }
-
-#[test]
-fn a_file_that_the_server_may_not_read_is_550() {
-    use std::os::unix::fs::PermissionsExt;
-    let server = Server::start();
-    server.write("secret", "abc");
-    let closed = std::fs::Permissions::from_mode(0o000);
-    std::fs::set_permissions(server.path("secret"), closed).expect("permissions");
-    if std::fs::read(server.path("secret")).is_ok() {
-        return; // root reads everything, and so does its server
-    }
-    let mut raw = server.login();
-    raw.begin_refused("RETR secret", &[550]);
-}

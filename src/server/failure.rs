@@ -56,3 +56,26 @@ pub(super) fn file(error: &io::Error, path: &VirtualPath) -> Reply {
     };
     Reply::new(code, format!("{path}: {text}."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Outside, root cannot be refused a file, and a full disk needs one to fill.
+    #[test]
+    fn errors_of_the_system_have_their_codes() {
+        for (kind, code) in [
+            (io::ErrorKind::NotFound, ReplyCode::UNAVAILABLE),
+            (io::ErrorKind::PermissionDenied, ReplyCode::UNAVAILABLE),
+            (io::ErrorKind::ReadOnlyFilesystem, ReplyCode::UNAVAILABLE),
+            (io::ErrorKind::StorageFull, ReplyCode::NO_SPACE),
+            (io::ErrorKind::QuotaExceeded, ReplyCode::OVER_LIMIT),
+            (io::ErrorKind::UnexpectedEof, ReplyCode::BAD_RESTART),
+            (io::ErrorKind::Other, ReplyCode::LOCAL_ERROR),
+        ] {
+            let reply = file(&kind.into(), &VirtualPath::root());
+            assert_eq!(reply.code(), code, "{kind}");
+            assert!(reply.text().starts_with("/: "), "{reply}");
+        }
+    }
+}
