@@ -1,6 +1,6 @@
 //! Transfers that were cut, and go on where they stopped.
 
-use super::fake::{Place, Session, check};
+use super::fake::{Place, Run, Session, check};
 
 /// The first attempt at `hello, world`: what has come after `hello, ` is lost.
 fn cut(place: &Place) {
@@ -33,6 +33,13 @@ fn download(s: &mut Session, rest: Option<&str>, bytes: &[u8]) {
     s.say("226 done");
 }
 
+/// Checks that the file has come whole, and that nothing else is left.
+#[track_caller]
+fn whole(place: &Place, run: &Run) {
+    let file = ("f".into(), "hello, world".into());
+    assert_eq!(place.downloads(), [file], "{run}");
+}
+
 #[test]
 fn a_download_goes_on_where_it_was_cut() {
     let place = Place::new();
@@ -52,11 +59,7 @@ fn a_download_goes_on_where_it_was_cut() {
         s.quit();
     });
     run.tells("going on after 7 bytes");
-    assert_eq!(
-        place.downloads(),
-        [("f".into(), "hello, world".into())],
-        "{run}"
-    );
+    whole(&place, &run);
     let time = std::fs::metadata(place.path("client_downloads/f"))
         .unwrap()
         .modified()
@@ -94,11 +97,7 @@ fn a_bad_joint_is_noticed_and_the_file_fetched_from_the_start() {
         download(s, None, b"hello, world");
         s.quit();
     });
-    assert_eq!(
-        place.downloads(),
-        [("f".into(), "hello, world".into())],
-        "{run}"
-    );
+    whole(&place, &run);
 }
 
 #[test]
@@ -111,11 +110,7 @@ fn a_server_that_takes_no_rest_sends_the_file_from_the_start() {
         download(s, Some("502 not now"), b"hello, world");
         s.quit();
     });
-    assert_eq!(
-        place.downloads(),
-        [("f".into(), "hello, world".into())],
-        "{run}"
-    );
+    whole(&place, &run);
 }
 
 #[test]
