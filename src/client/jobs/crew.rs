@@ -270,7 +270,12 @@ impl Crew {
                 if is_crowded(&error) {
                     self.queue().crowd();
                 }
-                self.put_back([Job { alone: true, ..job }]);
+                let mut queue = self.queue();
+                queue.active -= 1;
+                // Behind the others, which need not wait for it.
+                queue.files.push_back(Job { alone: true, ..job });
+                drop(queue);
+                self.changed.notify_all();
             }
             outcome => self.settle(&job, outcome.map(Done::Moved)),
         }
