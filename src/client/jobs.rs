@@ -239,7 +239,7 @@ impl Crew {
             What::File { size } => size,
             What::Folder { .. } => 0,
         };
-        let meter = Meter::new(&self.counts, size);
+        let meter = Meter::new(&self.counts, &job.remote, size);
         let options = &self.login.options;
         let mut tries = 0;
         loop {
