@@ -83,11 +83,12 @@ impl State {
     /// As many of the numbers as a line of so many columns has room for beside a name, each as wide as it ever gets. Where
     /// not all fit, the percentage says more of a file, and the bytes say more of a `sum`.
     pub(super) fn cells(&self, columns: usize, sum: bool) -> Vec<String> {
-        let there = format!("{:>8}", text::short_bytes(self.position));
+        let bytes = |count| format!("{:>8}", text::short_bytes(count).trim_end());
+        let there = bytes(self.position);
         let (percent, of) = match self.percent() {
             Some(percent) => (
                 format!("{percent:>3}%"),
-                format!(" of {:>8}", text::short_bytes(self.total)),
+                format!(" of {}", bytes(self.total)),
             ),
             None => (String::new(), String::new()),
         };
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(state.sentence(), "10 bytes 0 B/s");
         assert_eq!(
             state.cells(80, false).join("|"),
-            "  10 B  |     0 B/s|       "
+            "    10 B|     0 B/s|       "
         );
     }
 
