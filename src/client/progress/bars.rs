@@ -5,12 +5,12 @@
 //! knowing how many lines it has become.
 
 use super::pace::{Pace, State};
-use super::{Counts, Transfer};
+use super::{Counts, SHORT, Transfer};
 use crate::client::{screen, text};
 use rustix::termios::tcgetwinsize;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use unicode_width::UnicodeWidthChar;
 
 /// From so many columns on there is room for a bar between the name and the numbers.
@@ -19,9 +19,7 @@ pub(super) const ROOMY: usize = 76;
 const WORDY: usize = 56;
 /// How wide such a bar is at least, and at most.
 const BAR: (usize, usize) = (10, 40);
-/// A file that is moved in less time gets no bar.
-const SHORT: Duration = Duration::from_millis(500);
-/// A file that will be there in less seconds does not get one any more.
+/// A file that will be there in less seconds gets no bar any more.
 const SOON: u64 = 1;
 
 /// Erases all below the cursor, which is where the block begins.
@@ -234,7 +232,42 @@ fn fit(name: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Meter;
     use super::*;
+    use std::time::Duration;
+
+    /// A file that is half there, and began as long ago.
+    fn begun<'a>(counts: &'a Counts, name: &str, ago: Duration) -> Meter<'a> {
+        counts.found(2000);
+        let meter = Meter::new(counts, name, 2000);
+        meter.transfer.begun.set(Instant::now() - ago).unwrap();
+        meter.moved(1000);
+        meter
+    }
+
+    #[test]
+    fn only_files_that_take_a_while_have_bars() {
+        let counts = Counts::new("x");
+        let (new, old) = (Duration::ZERO, Duration::from_secs(5));
+        let meters = [
+            begun(&counts, "late", old),
+            begun(&counts, "new", new),
+            // Half of it came in so little time that the rest is there soon.
+            begun(&counts, "soon", SHORT),
+            begun(&counts, "later", old),
+        ];
+        let mut bars = Bars::new();
+        let mut names = |most| -> Vec<String> {
+            let lines = bars.lines(&counts, 80, most);
+            let name = |line: &String| line.split(' ').next().unwrap().to_owned();
+            lines.iter().map(name).collect()
+        };
+        assert_eq!(names(9), ["late", "later", "0/4"]);
+        assert_eq!(names(2), ["late", "0/4"]);
+        assert_eq!(names(1), ["0/4"]);
+        drop(meters);
+        assert_eq!(names(9), ["0/4"]);
+    }
 
     #[test]
     fn names_are_cut_in_the_middle() {
