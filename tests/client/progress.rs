@@ -149,6 +149,10 @@ fn each_transfer_has_a_bar_and_a_resize_tears_none() {
     terminal.types("mget late1 late2 late3");
     let names = ["late1 ", "late2 ", "late3 ", "0/3 "];
     for (columns, rows) in [(80, 24), (40, 24), (80, 24), (30, 24), (132, 43), (40, 10)] {
+        // What is drawn before the client hears of it is not torn either.
+        terminal.reflow(columns, rows);
+        terminal.sees("/3 ");
+        terminal.shows(|shown| has_bars(shown, &names));
         terminal.resize(columns, rows);
         let width = usize::from(columns) - 1;
         let shown = terminal.shows(|shown| {

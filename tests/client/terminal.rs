@@ -113,9 +113,14 @@ impl Terminal {
         }
     }
 
-    /// Changes the size of the terminal, which breaks its lines anew before the client hears of it.
-    pub fn resize(&mut self, columns: u16, rows: u16) {
+    /// Changes the size of the screen, which breaks its lines anew, and does not let the client know.
+    pub fn reflow(&mut self, columns: u16, rows: u16) {
         self.screen.resize(columns.into(), rows.into());
+    }
+
+    /// Changes the size of the terminal.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.reflow(columns, rows);
         let size = Winsize {
             ws_col: columns,
             ws_row: rows,
