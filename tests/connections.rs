@@ -13,7 +13,13 @@ fn transfers(server: &Server, verb: &str) -> usize {
     let log = server.log();
     let lines = log.lines().filter(|line| line.contains(verb));
     let peers: std::collections::HashSet<&str> = lines
-        .filter_map(|line| line.split_once("INFO ")?.1.trim_start_matches(['[', ']', ' ']).split(' ').next())
+        .filter_map(|line| {
+            line.split_once("INFO ")?
+                .1
+                .trim_start_matches(['[', ']', ' '])
+                .split(' ')
+                .next()
+        })
         .collect();
     peers.len()
 }
@@ -80,10 +86,14 @@ fn connections_grow_back_when_there_is_room_again() {
     let client = Client::new(server.address).with(&["--jobs", "3", "--limit-rate", "1M"]);
     let running = client.spawn("get -r many\n");
     server.wait_for_log(&["RETR /many/"]);
-    wait_until("a refusal", || server.log().contains("no room") || server.log().contains("refused"));
+    wait_until("a refusal", || {
+        server.log().contains("no room") || server.log().contains("refused")
+    });
     assert_eq!(transfers(&server, "RETR /many"), 1);
     drop(others);
-    wait_until("another connection", || transfers(&server, "RETR /many") > 1);
+    wait_until("another connection", || {
+        transfers(&server, "RETR /many") > 1
+    });
     running.signal(Signal::INT);
     running.output();
 }

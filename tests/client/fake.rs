@@ -143,8 +143,14 @@ impl Session {
     /// Answers `EPSV`.
     #[track_caller]
     pub fn epsv(&mut self) -> Data {
+        assert_eq!(self.command(), "EPSV");
+        self.passive()
+    }
+
+    /// Says where to connect to, after an `EPSV`.
+    pub fn passive(&mut self) -> Data {
         let (data, port) = Data::listen(self.control.get_ref());
-        self.expect("EPSV", &format!("229 Extended passive (|||{port}|)"));
+        self.say(&format!("229 Extended passive (|||{port}|)"));
         data
     }
 
