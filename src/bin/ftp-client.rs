@@ -21,8 +21,8 @@ const CONNECT: u64 = 20;
 /// that fails ends the client, unless it begins with a dash. The password comes from the environment variable
 /// FTP_PASSWORD or from ~/.netrc, or is asked for on the terminal.
 ///
-/// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 7 trouble with
-/// a local file, 130 interrupted.
+/// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 6 no
+/// encrypted connection, 7 trouble with a local file, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "ftp-client", version)]
 struct Args {

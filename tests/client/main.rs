@@ -1,6 +1,7 @@
 //! The client against servers that nobody should have to meet: scripted ones, each odd in its own way.
 
 mod download;
+mod exit_codes;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
 mod interrupt;
