@@ -13,6 +13,7 @@ pub mod listing;
 mod login;
 mod names;
 pub mod netrc;
+pub mod oneshot;
 mod part;
 pub mod pipe;
 pub mod places;
@@ -28,6 +29,7 @@ pub mod words;
 
 use crate::protocol::command::{Command, Password};
 use anyhow::Result;
+use commands::Verb;
 use connection::{Connection, Limits};
 use error::Trouble;
 use names::Names;
@@ -35,6 +37,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 use target::Target;
+use words::Word;
 
 /// Who logs in when no user is named (RFC 1635).
 pub const ANONYMOUS: &str = "anonymous";
@@ -119,12 +122,29 @@ impl Client {
         }
     }
 
+    /// Carries out a single verb, with words that nobody has typed at a prompt, and ends the session.
+    ///
+    /// # Errors
+    /// What the verb says.
+    pub fn one(mut self, verb: &str, words: &[Word]) -> Result<()> {
+        let texts = words.iter().map(|word| &*word.text);
+        let line = [verb]
+            .into_iter()
+            .chain(texts)
+            .collect::<Vec<_>>()
+            .join(" ");
+        let outcome = self.stoppable(&line, |client| {
+            commands::carry_out(client, Verb::find(verb)?, words, &line)
+        });
+        self.close();
+        outcome.map(drop)
+    }
+
     /// Carries out one line. A failure of one that begins with `-` is told, and is none.
     ///
     /// # Errors
     /// The line makes no sense, what its verb says, or [`Trouble::Interrupted`], dash or not.
     fn line(&mut self, line: &str) -> Result<ControlFlow<()>> {
-        let _heeded = interrupt::heed();
         let line = line.trim();
         if line.starts_with('#') {
             return Ok(ControlFlow::Continue(()));
@@ -133,7 +153,23 @@ impl Client {
             Some(line) => (line, true),
             None => (line, false),
         };
-        match commands::run(self, line) {
+        match self.stoppable(line, |client| commands::run(client, line)) {
+            Err(error) if may_fail && !error::is_interrupted(&error) => {
+                self.tell(&error);
+                Ok(ControlFlow::Continue(()))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Does what `line` says, which Ctrl-C stops.
+    fn stoppable(
+        &mut self,
+        line: &str,
+        run: impl FnOnce(&mut Self) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let _heeded = interrupt::heed();
+        match run(self) {
             Err(error) if error::is_interrupted(&error) => Err(error),
             // It broke something that has another name for it: a connection that was being made, or the shell.
             Err(error) if interrupt::is_raised() => {
@@ -142,10 +178,6 @@ impl Client {
             Ok(ControlFlow::Continue(())) if interrupt::is_raised() => {
                 let text = format!("{line}: Ctrl-C came too late to stop it");
                 Err(Trouble::Interrupted(text).into())
-            }
-            Err(error) if may_fail => {
-                self.tell(&error);
-                Ok(ControlFlow::Continue(()))
             }
             outcome => outcome,
         }

@@ -6,6 +6,7 @@ mod exit_codes;
 mod fake;
 mod interrupt;
 mod listing;
+mod oneshot;
 mod progress;
 mod resume;
 mod retries;
