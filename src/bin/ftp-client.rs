@@ -3,18 +3,22 @@
 use anyhow::{Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
 use multi_client_ftp::client::connection::Limits;
-use multi_client_ftp::client::error::{Trouble, exit_code};
+use multi_client_ftp::client::error::Trouble;
+use multi_client_ftp::client::events::{self, Event, Failure};
 use multi_client_ftp::client::oneshot::{Call, OneShot};
 use multi_client_ftp::client::prompt::Source;
 use multi_client_ftp::client::target::Target;
-use multi_client_ftp::client::{ANONYMOUS, Client, Options, places, text};
+use multi_client_ftp::client::{ANONYMOUS, Client, Options, places};
 use multi_client_ftp::pages::Page;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// The most seconds that making a connection may take.
 const CONNECT: u64 = 20;
+/// What a command line that makes no sense ends with.
+const USAGE_CODE: u8 = 2;
 /// The server when none is named.
 const HOST: &str = "127.0.0.1";
 /// Its port.
@@ -79,6 +83,9 @@ struct Args {
     /// Log the commands and replies on standard error
     #[arg(short, long, global = true)]
     verbose: bool,
+    /// Speak JSON: an object a line for each row of a listing on standard output, and for each event on standard error
+    #[arg(long, global = true)]
+    json: bool,
     /// Carry out these commands, parted by ";", and end: -c 'cd in; get x'
     #[arg(
         short,
@@ -122,12 +129,14 @@ enum Any {
 }
 
 fn main() -> ExitCode {
-    let Line { args, command } = Line::<Any>::parse();
-    // The logger takes everything of the client, so that the verb "verbose" can switch it on and off.
-    env_logger::Builder::new()
-        .filter_module("multi_client_ftp", log::LevelFilter::Debug)
-        .format_target(false)
-        .init();
+    let Line { args, command } = match Line::<Any>::try_parse() {
+        Ok(line) => line,
+        Err(error) => return refused(&error),
+    };
+    if args.json {
+        events::speak_json();
+    }
+    start_log();
     log::set_max_level(if args.verbose {
         log::LevelFilter::Debug
     } else {
@@ -143,10 +152,44 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            text::say(&format!("ftp-client: {error:#}"));
-            ExitCode::from(exit_code(&error))
+            let failure = Failure::from(&error);
+            let code = failure.exit_code;
+            Event::Ended(failure).tell();
+            ExitCode::from(code)
         }
     }
+}
+
+/// A command line that makes no sense, or asks for help.
+fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args_os().any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    events::speak_json();
+    Event::Ended(Failure {
+        text: text.trim_end().to_owned(),
+        exit_code: USAGE_CODE,
+        reply: None,
+    })
+    .tell();
+    ExitCode::from(USAGE_CODE)
+}
+
+fn start_log() {
+    let mut logger = env_logger::Builder::new();
+    // Everything of the client, so that the verb "verbose" can switch it on and off.
+    logger
+        .filter_module("multi_client_ftp", log::LevelFilter::Debug)
+        .format_target(false);
+    if events::is_json() {
+        logger.format(|output, record| {
+            let level = record.level().as_str().to_lowercase();
+            let line = events::log_line(&level, &record.args().to_string());
+            writeln!(output, "{line}")
+        });
+    }
+    logger.init();
 }
 
 fn run(args: Args) -> Result<()> {

@@ -4,9 +4,10 @@ mod queue;
 
 use super::connection::Connection;
 use super::error::{Trouble, is_crowded, is_interrupted, is_temporary, is_unreachable};
+use super::events::{Event, Failure};
 use super::login::Login;
 use super::progress::{Counts, Meter, Progress};
-use super::{Client, interrupt, text, transfer, tree};
+use super::{Client, interrupt, transfer, tree};
 use crate::protocol::command::Arg;
 use anyhow::Result;
 use queue::Queue;
@@ -145,7 +146,7 @@ struct Worker {
 /// What a job has come to.
 enum Done {
     /// A file is moved, and this is to be told.
-    Moved(String),
+    Moved(Event),
     /// A folder is made, with this to be moved into it.
     Opened(tree::Found),
 }
@@ -259,12 +260,7 @@ impl Crew {
                 .saturating_mul(1 << tries.min(10))
                 .min(LONGEST_WAIT);
             tries += 1;
-            text::say(&format!(
-                "{}: {error:#}; trying again in {} s, {tries} of {}",
-                job.remote,
-                wait.as_secs_f32(),
-                options.retries
-            ));
+            Event::retry(&job.remote, &error, wait, (tries, options.retries)).tell();
             interrupt::pause(wait);
         }
     }
@@ -283,11 +279,11 @@ impl Crew {
         }
         let remote: Arg = job.remote.parse()?;
         let verify = self.login.options.verify;
-        let line = match self.way {
+        let event = match self.way {
             Way::Down => {
                 let (moved, path) =
                     transfer::get(connection, &remote, &job.folder, &job.name, verify, meter)?;
-                format!("got {remote}: {moved}, saved as {}", path.display())
+                Event::got(&job.remote, Some(path), moved)
             }
             Way::Up => {
                 let local = job.local();
@@ -296,10 +292,10 @@ impl Crew {
                         .upload_record(&connection.abilities, &local, &job.remote)?;
                 let record = record.as_deref();
                 let moved = transfer::put(connection, &local, &remote, record, verify, meter)?;
-                format!("sent {remote}: {moved}")
+                Event::sent(&job.remote, Some(local), moved)
             }
         };
-        Ok(Done::Moved(line))
+        Ok(Done::Moved(event))
     }
 
     /// Tells what a job has come to, and lets the others know.
@@ -307,14 +303,14 @@ impl Crew {
         let mut told = Vec::new();
         let mut queue = self.queue();
         match outcome {
-            Ok(Done::Moved(line)) => {
+            Ok(Done::Moved(event)) => {
                 self.counts.done();
-                told.push(line);
+                told.push(event);
             }
             Ok(Done::Opened(found)) => {
                 queue.tried += found.faults.len();
                 for fault in found.faults {
-                    told.push(format!("{fault:#}"));
+                    told.push(Event::Failed(Failure::from(&fault)));
                     queue.fail(fault);
                 }
                 queue.add(self.way, &self.counts, found.jobs);
@@ -324,7 +320,7 @@ impl Crew {
                 // None of the others would fare better, after as long a wait each.
                 queue.stopped |= is_unreachable(&error);
                 let error = error.context(job.remote.clone());
-                told.push(format!("{error:#}"));
+                told.push(Event::Failed(Failure::from(&error)));
                 queue.tried += usize::from(matches!(job.what, What::Folder { .. }));
                 queue.fail(error);
             }
@@ -334,9 +330,7 @@ impl Crew {
         if !self.many {
             self.end_progress();
         }
-        for line in told {
-            text::say(&line);
-        }
+        told.iter().for_each(Event::tell);
         // Only now: whoever waits for the end of it all must not find a line missing.
         self.queue().active -= 1;
         self.changed.notify_all();
@@ -377,9 +371,14 @@ impl Crew {
             .into());
         }
         if found > 1 {
-            let moved = text::rate(self.counts.moved(), took);
-            let verb = if self.way == Way::Down { "got" } else { "sent" };
-            text::say(&format!("{verb} {done} of {found} files: {moved}"));
+            Event::Total {
+                down: self.way == Way::Down,
+                files: done,
+                of: found,
+                bytes: self.counts.moved(),
+                took,
+            }
+            .tell();
         }
         match queue.first.take() {
             None => Ok(ControlFlow::Continue(())),

@@ -5,10 +5,12 @@ pub mod commands;
 mod completion;
 pub mod connection;
 pub mod error;
+pub mod events;
 pub mod glob;
 pub mod history;
 pub mod interrupt;
 mod jobs;
+pub mod json;
 pub mod listing;
 mod login;
 mod names;
@@ -32,6 +34,7 @@ use anyhow::Result;
 use commands::Verb;
 use connection::{Connection, Limits};
 use error::Trouble;
+use events::{Event, Failure};
 use names::Names;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -102,6 +105,7 @@ impl Client {
             names: Names::default(),
         };
         client.connection = Some(client.dial()?);
+        client.connected(false).note();
         Ok(client)
     }
 
@@ -206,7 +210,7 @@ impl Client {
                 self.folder = None;
             }
             self.connection = Some(dialled?);
-            text::say("connected again");
+            self.connected(true).tell();
         }
         Ok(())
     }
@@ -268,13 +272,26 @@ impl Client {
         Ok(folder)
     }
 
+    /// The news that there is a session.
+    fn connected(&self, again: bool) -> Event {
+        let Options {
+            host, port, user, ..
+        } = &self.options;
+        Event::Connected {
+            host: host.clone(),
+            port: *port,
+            user: user.clone(),
+            again,
+        }
+    }
+
     fn dial(&mut self) -> Result<Connection> {
         self.login().dial(|| self.ask_password())
     }
 
     /// Tells of a failure after which the session goes on.
     fn tell(&mut self, error: &anyhow::Error) {
-        text::say(&format!("{error:#}"));
+        Event::Failed(Failure::from(error)).tell();
         if self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.connection = None;
             text::say("the connection is lost; the next command connects again");

@@ -156,7 +156,7 @@ fn put(tree: bool, words: &[String]) -> Result<Call> {
                 "standard input goes alone, and its URL names the file"
             ));
         }
-        let files = files.iter().map(|file| Word::literal(file));
+        let files = files.iter().map(Word::literal);
         return Ok(call("mput", place.into(), &options, files));
     }
     let Place { server, path } = place;

@@ -1,6 +1,6 @@
 //! How far transfers are, on standard error: a bar on a terminal, and a line now and then where there is none.
 
-use super::text;
+use super::{events, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use std::cell::Cell;
@@ -201,7 +201,9 @@ fn update(bar: &ProgressBar, counts: &Counts, state: &State) {
 
 /// Whether standard error can show a line that changes.
 fn is_terminal() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    !events::is_json()
+        && io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// The rate, as it was of late: what an hour ago was fast says little about the time that is left.

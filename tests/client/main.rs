@@ -5,6 +5,7 @@ mod exit_codes;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
 mod interrupt;
+mod json;
 mod listing;
 mod oneshot;
 mod progress;

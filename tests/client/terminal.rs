@@ -13,6 +13,13 @@ pub struct Terminal(PtySession);
 impl Terminal {
     /// A client at its first prompt, on a terminal with so many columns.
     pub fn start(place: &Place, server: &Server, columns: u16, arguments: &[&str]) -> Self {
+        let mut terminal = Self::silent(place, server, columns, arguments);
+        terminal.sees(PROMPT);
+        terminal
+    }
+
+    /// A client that shows no prompt.
+    pub fn silent(place: &Place, server: &Server, columns: u16, arguments: &[&str]) -> Self {
         // The pseudo-terminal has no size of its own before somebody sets one.
         let mut command = Command::new("sh");
         command
@@ -28,9 +35,7 @@ impl Terminal {
             .env("TERM", "xterm-256color")
             .current_dir(place.path(""));
         let options = Options::new().timeout_ms(Some(PATIENCE));
-        let mut terminal = Self(spawn_with_options(command, options).unwrap());
-        terminal.sees(PROMPT);
-        terminal
+        Self(spawn_with_options(command, options).unwrap())
     }
 
     /// Waits for a text, and gives what came before it.
