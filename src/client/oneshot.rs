@@ -22,6 +22,9 @@ pub enum OneShot {
         /// The URL is that of a folder, of which all comes that is in it
         #[arg(short = 'r', short_alias = 'R')]
         tree: bool,
+        /// Over how many connections a file comes
+        #[arg(long, value_name = "N")]
+        segments: Option<u16>,
         /// ftp://user@host:port/path, or @NAME/path for what is below a bookmark's folder
         #[arg(value_hint = ValueHint::Url)]
         url: String,
@@ -95,12 +98,20 @@ impl OneShot {
     /// [`Trouble::Usage`], or what [`Place::parse`] says.
     pub fn call(self) -> Result<Call> {
         match self {
-            Self::Get { tree, url, local } => get(tree, &url, local.as_deref()),
+            Self::Get {
+                tree,
+                segments,
+                url,
+                local,
+            } => {
+                let segments = segments.map(|count| format!("--segments={count}"));
+                get(&url, tree, segments, local.as_deref())
+            }
             Self::Put { tree, words } => put(tree, &words),
             Self::Ls { url } => {
                 let Place { server, path } = Place::parse(&url)?;
                 let words = Some(folder(path)).filter(|path| !path.text.is_empty());
-                Ok(call("ls", server, &[], words))
+                Ok(call("ls", server, None, words))
             }
             Self::Mirror {
                 upload,
@@ -109,18 +120,21 @@ impl OneShot {
                 from,
                 to,
             } => {
-                let options = [(upload, "-R"), (delete, "--delete"), (dry_run, "--dry-run")];
+                let options = option(upload, "-R")
+                    .into_iter()
+                    .chain(option(delete, "--delete"))
+                    .chain(option(dry_run, "--dry-run"));
                 match (upload, to) {
                     (false, to) => {
                         let Place { server, path } = Place::parse(&from)?;
                         let to = to.as_deref().map(local).transpose()?;
                         let words = [here(literal(path))].into_iter().chain(to);
-                        Ok(call("mirror", server, &options, words))
+                        Ok(call("mirror", server, options, words))
                     }
                     (true, Some(to)) => {
                         let Place { server, path } = Place::parse(&to)?;
                         let words = [Word::literal(from), here(literal(path))];
-                        Ok(call("mirror", server, &options, words))
+                        Ok(call("mirror", server, options, words))
                     }
                     (true, None) => bail!(usage("mirror -R takes a LOCAL and a URL")),
                 }
@@ -129,19 +143,17 @@ impl OneShot {
     }
 }
 
-fn get(tree: bool, url: &str, to: Option<&str>) -> Result<Call> {
+fn get(url: &str, tree: bool, segments: Option<String>, to: Option<&str>) -> Result<Call> {
     let Place { server, path } = Place::parse(url)?;
     if !tree && (path.text.is_empty() || path.text.ends_with('/')) {
         bail!(usage("the URL names no file; -r gets a whole folder"));
     }
     let path = if tree { here(folder(path)) } else { path };
     let to = to.map(local).transpose()?;
-    Ok(call(
-        "get",
-        server,
-        &[(tree, "-r")],
-        [path].into_iter().chain(to),
-    ))
+    let options = option(tree, "-r")
+        .into_iter()
+        .chain(segments.map(Word::bare));
+    Ok(call("get", server, options, [path].into_iter().chain(to)))
 }
 
 fn put(tree: bool, words: &[String]) -> Result<Call> {
@@ -149,7 +161,7 @@ fn put(tree: bool, words: &[String]) -> Result<Call> {
         bail!(usage("put takes one FILE at least, and a URL behind it"));
     };
     let place = Place::parse(url)?;
-    let options = [(tree, "-r")];
+    let options = option(tree, "-r");
     if let [_, _, ..] = files {
         if files.iter().any(|file| file == "-") {
             bail!(usage(
@@ -157,7 +169,7 @@ fn put(tree: bool, words: &[String]) -> Result<Call> {
             ));
         }
         let files = files.iter().map(Word::literal);
-        return Ok(call("mput", place.into(), &options, files));
+        return Ok(call("mput", place.into(), options, files));
     }
     let Place { server, path } = place;
     let to = literal(path);
@@ -171,22 +183,24 @@ fn put(tree: bool, words: &[String]) -> Result<Call> {
         file => Word::literal(file),
     };
     let to = Some(to).filter(|to| !to.text.is_empty());
-    Ok(call("put", server, &options, [file].into_iter().chain(to)))
+    Ok(call("put", server, options, [file].into_iter().chain(to)))
 }
 
 fn call(
     verb: &'static str,
     server: Target,
-    options: &[(bool, &str)],
+    options: impl IntoIterator<Item = Word>,
     words: impl IntoIterator<Item = Word>,
 ) -> Call {
-    let options = options.iter().filter(|(given, _)| *given);
-    let options = options.map(|&(_, option)| Word::bare(option));
     Call {
         server,
         verb,
-        words: options.chain(words).collect(),
+        words: options.into_iter().chain(words).collect(),
     }
+}
+
+fn option(given: bool, option: &str) -> Option<Word> {
+    given.then(|| Word::bare(option))
 }
 
 /// A path to write to is never a glob.
@@ -275,6 +289,10 @@ mod tests {
             (&["get", "ftp://h/f", "-"], "get 'f' -"),
             (&["get", "-r", "ftp://h/d/"], "get -r 'd'"),
             (&["get", "ftp://h", "-R", "./-"], "get -r '.' './-'"),
+            (
+                &["get", "--segments", "4", "ftp://h/f"],
+                "get --segments=4 'f'",
+            ),
             (&["put", "f", "ftp://h"], "put 'f'"),
             (&["put", "~", "ftp://h/d/*"], "put '~' 'd/*'"),
             (&["put", "-", "ftp://h/d/f"], "put - 'd/f'"),

@@ -107,9 +107,10 @@ fn what_is_moved() {
         data.send(b"hello");
         s.say("226 done");
         let data = s.epsv();
-        s.expect("STOR f", "150 go on");
+        s.expect("STOR f.part", "150 go on");
         data.receive().unwrap();
         s.say("226 done");
+        s.named("f");
         s.expect("MKD d", "257 \"d\"");
         s.expect("DELE f", "250 gone");
         s.expect("RNFR a", "350 and now?");
@@ -159,7 +160,7 @@ fn what_fails() {
         s.expect("TYPE I", "200 image");
         for _ in 0..2 {
             let _data = s.epsv();
-            s.expect("STOR f", "450 not now");
+            s.expect("STOR f.part", "450 not now");
         }
         s.quit();
     });

@@ -49,9 +49,10 @@ fn hello(s: &mut Session, path: &str) {
 #[track_caller]
 fn takes(s: &mut Session, path: &str) {
     let data = s.epsv();
-    s.expect(&format!("STOR {path}"), "150 go on");
+    s.expect(&format!("STOR {path}.part"), "150 go on");
     assert_eq!(data.receive().unwrap(), b"hello");
     s.say("226 done");
+    s.named(path);
 }
 
 #[track_caller]
@@ -192,17 +193,16 @@ fn an_upload() {
 #[test]
 fn uploads_go_to_the_folder_of_the_url() {
     let place = Place::new();
-    place.write("a", b"hello");
     place.write("sub/b", b"hello");
-    shot(&place, &["put", "a", "-v", "sub/b", "{}/d"], 0, |s| {
+    shot(&place, &["put", "sub/b", "-v", "missing", "{}/d"], 7, |s| {
         s.login();
         s.expect("CWD d", "250 there");
         s.expect("TYPE I", "200 image");
-        takes(s, "a");
         takes(s, "b");
         s.quit();
-    });
-    shot(&place, &["put", "a", "sub/b", "{}/d"], 1, |s| {
+    })
+    .tells("missing");
+    shot(&place, &["put", "missing", "sub/b", "{}/d"], 1, |s| {
         s.login();
         s.expect("CWD d", "550 no such folder");
     })
