@@ -292,7 +292,7 @@ fn on_a_terminal_there_is_no_prompt_and_no_bar() {
         s.quit();
     });
     let place = Place::new();
-    let mut terminal = Terminal::silent(&place, &server, 80, &["--json"]);
+    let mut terminal = Terminal::silent(&place, &server, 80, &["--json"], &[]);
     terminal.sees("{\"event\":\"connected\"");
     terminal.types("ls");
     let before = terminal.sees("{\"folder\":null,\"name\":\"f\"");

@@ -1,5 +1,6 @@
 //! The client against servers that nobody should have to meet: scripted ones, each odd in its own way.
 
+mod ahead;
 mod download;
 mod exit_codes;
 #[allow(unreachable_pub)] // a test is nobody's library
@@ -7,6 +8,7 @@ mod fake;
 mod interrupt;
 mod json;
 mod listing;
+mod long;
 mod oneshot;
 mod progress;
 mod resume;
