@@ -1,6 +1,6 @@
 //! `--json`: every line is an object, on standard output of what was asked for, on standard error of what happened.
 
-use super::fake::{Place, Run, Server, Session, deaf_port};
+use super::fake::{Place, Run, Server, Session, check_with, deaf_port};
 use super::terminal::Terminal;
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ fn events(run: &Run) -> Vec<Value> {
     events
 }
 
+/// Runs a client with `--json`, and gives the event that it has to begin with too.
 #[track_caller]
 fn run(
     place: &Place,
@@ -45,16 +46,16 @@ fn run(
     code: i32,
     script: impl FnOnce(&mut Session) + Send + 'static,
 ) -> (Run, Value) {
-    let server = Server::play(script);
-    let port = server.port;
-    let connected = json!({
+    let arguments = [&["--json", "--port", "{port}"], arguments].concat();
+    let run = check_with(place, &arguments, typed, code, script);
+    let is_connected = |event: &Value| event["event"] == "connected";
+    let connected = events(&run).into_iter().find(is_connected).unwrap();
+    let port = &connected["port"];
+    assert!(port.is_u64(), "{run}");
+    let expected = json!({
         "event": "connected", "host": "127.0.0.1", "port": port, "user": "anonymous", "again": false,
     });
-    let port = port.to_string();
-    let arguments = [&["--json", "--port", &port], arguments].concat();
-    let run = place.run(&arguments, None, typed);
-    assert_eq!(run.code, Some(code), "{run}");
-    server.finish(&run);
+    assert_eq!(connected, expected, "{run}");
     (run, connected)
 }
 

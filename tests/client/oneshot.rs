@@ -1,8 +1,8 @@
 //! Verbs as commands of their own: what goes over the wire for them.
 
-use super::fake::{Place, Run, Server, Session};
+use super::fake::{Place, Run, Server, Session, check_with};
 
-/// Runs a client with `{}` in its arguments replaced by the server's URL, and checks how it ended.
+/// Runs a client with nothing on standard input, and checks how it ended.
 #[track_caller]
 fn shot(
     place: &Place,
@@ -10,28 +10,7 @@ fn shot(
     code: i32,
     script: impl FnOnce(&mut Session) + Send + 'static,
 ) -> Run {
-    shot_with(place, arguments, "", code, script)
-}
-
-#[track_caller]
-fn shot_with(
-    place: &Place,
-    arguments: &[&str],
-    typed: &str,
-    code: i32,
-    script: impl FnOnce(&mut Session) + Send + 'static,
-) -> Run {
-    let server = Server::play(script);
-    let url = format!("ftp://127.0.0.1:{}", server.port);
-    let arguments: Vec<String> = arguments
-        .iter()
-        .map(|word| word.replace("{}", &url))
-        .collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let run = place.run(&arguments, None, typed);
-    assert_eq!(run.code, Some(code), "{run}");
-    server.finish(&run);
-    run
+    check_with(place, arguments, "", code, script)
 }
 
 /// Answers a `RETR` with `hello`.
@@ -72,10 +51,10 @@ fn holds(place: &Place, name: &str, content: &str) {
 #[test]
 fn a_file_of_a_url_is_no_folder_to_go_to() {
     for (url, path) in [
-        ("{}/d/f", "d/f"),
-        ("{}/f", "f"),
-        ("{}/%2Fetc/f", "/etc/f"),
-        ("{}/a%20b/f", "a b/f"),
+        ("ftp://{}/d/f", "d/f"),
+        ("ftp://{}/f", "f"),
+        ("ftp://{}/%2Fetc/f", "/etc/f"),
+        ("ftp://{}/a%20b/f", "a b/f"),
     ] {
         let place = Place::new();
         let run = shot(&place, &["get", url], 0, |s| {
@@ -104,14 +83,14 @@ fn where_a_download_lands() {
     ] {
         let place = Place::new();
         std::fs::create_dir(place.path("there")).unwrap();
-        shot(&place, &[&["get", "{}/f"], more].concat(), 0, |s| {
+        shot(&place, &[&["get", "ftp://{}/f"], more].concat(), 0, |s| {
             s.login();
             hello(s, "f");
             s.quit();
         });
         holds(&place, at, "hello");
     }
-    let run = shot(&Place::new(), &["get", "{}/f", "-"], 0, |s| {
+    let run = shot(&Place::new(), &["get", "ftp://{}/f", "-"], 0, |s| {
         s.login();
         hello(s, "f");
         s.quit();
@@ -122,7 +101,7 @@ fn where_a_download_lands() {
 #[test]
 fn a_glob_is_one_unless_it_is_escaped() {
     let place = Place::new();
-    shot(&place, &["get", "{}/d/*.c", "--verify"], 1, |s| {
+    shot(&place, &["get", "ftp://{}/d/*.c", "--verify"], 1, |s| {
         s.login();
         lists(
             s,
@@ -133,13 +112,13 @@ fn a_glob_is_one_unless_it_is_escaped() {
         s.quit();
     })
     .tells("checksum");
-    shot(&place, &["get", "{}/d/%2A.c"], 0, |s| {
+    shot(&place, &["get", "ftp://{}/d/%2A.c"], 0, |s| {
         s.login();
         hello(s, "d/*.c");
         s.quit();
     });
     holds(&place, "*.c", "hello");
-    let run = shot(&place, &["ls", "{}/*.c"], 0, |s| {
+    let run = shot(&place, &["ls", "ftp://{}/*.c"], 0, |s| {
         s.login();
         lists(s, "", "type=file; x.c\r\ntype=dir; y.c\r\ntype=file; z\r\n");
         s.quit();
@@ -150,10 +129,10 @@ fn a_glob_is_one_unless_it_is_escaped() {
 #[test]
 fn a_listing() {
     for (url, folder) in [
-        ("{}", ""),
-        ("{}/d/", "d"),
-        ("{}/%2F", "/"),
-        ("{}/a%20b", "a b"),
+        ("ftp://{}", ""),
+        ("ftp://{}/d/", "d"),
+        ("ftp://{}/%2F", "/"),
+        ("ftp://{}/a%20b", "a b"),
     ] {
         let run = shot(
             &Place::new(),
@@ -173,7 +152,11 @@ fn a_listing() {
 fn an_upload() {
     let place = Place::new();
     place.write("-f *", b"hello");
-    for (url, path) in [("{}", "-f *"), ("{}/d/", "d/-f *"), ("{}/d/%2A*", "d/**")] {
+    for (url, path) in [
+        ("ftp://{}", "-f *"),
+        ("ftp://{}/d/", "d/-f *"),
+        ("ftp://{}/d/%2A*", "d/**"),
+    ] {
         shot(&place, &["put", "--", "-f *", url], 0, |s| {
             s.login();
             s.expect("TYPE I", "200 image");
@@ -181,7 +164,7 @@ fn an_upload() {
             s.quit();
         });
     }
-    let run = shot_with(&place, &["put", "-", "{}/d/f"], "hello", 0, |s| {
+    let run = check_with(&place, &["put", "-", "ftp://{}/d/f"], "hello", 0, |s| {
         s.login();
         s.expect("TYPE I", "200 image");
         takes(s, "d/f");
@@ -194,20 +177,25 @@ fn an_upload() {
 fn uploads_go_to_the_folder_of_the_url() {
     let place = Place::new();
     place.write("sub/b", b"hello");
-    shot(&place, &["put", "sub/b", "-v", "missing", "{}/d"], 7, |s| {
-        s.login();
-        s.expect("CWD d", "250 there");
-        s.expect("TYPE I", "200 image");
-        takes(s, "b");
-        s.quit();
-    })
+    shot(
+        &place,
+        &["put", "sub/b", "-v", "missing", "ftp://{}/d"],
+        7,
+        |s| {
+            s.login();
+            s.expect("CWD d", "250 there");
+            s.expect("TYPE I", "200 image");
+            takes(s, "b");
+            s.quit();
+        },
+    )
     .tells("missing");
-    shot(&place, &["put", "missing", "sub/b", "{}/d"], 1, |s| {
+    shot(&place, &["put", "missing", "sub/b", "ftp://{}/d"], 1, |s| {
         s.login();
         s.expect("CWD d", "550 no such folder");
     })
     .tells("the folder \"d\"");
-    shot(&place, &["put", "-r", "sub", "{}/new"], 0, |s| {
+    shot(&place, &["put", "-r", "sub", "ftp://{}/new"], 0, |s| {
         s.login();
         s.expect("MKD new", "257 \"new\"");
         s.expect("TYPE I", "200 image");
@@ -289,7 +277,7 @@ fn what_makes_no_sense_asks_no_server() {
 
 #[test]
 fn the_failure_of_a_command_is_told_with_what_was_tried() {
-    let run = shot(&Place::new(), &["get", "{}/d/f"], 1, |s| {
+    let run = shot(&Place::new(), &["get", "ftp://{}/d/f"], 1, |s| {
         s.login();
         s.expect("TYPE I", "200 image");
         s.expect("SIZE d/f", "550 no");
