@@ -41,6 +41,19 @@ impl Terminal {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        let mut terminal = Self::silent(place, server, columns, arguments, variables);
+        terminal.sees(PROMPT);
+        terminal
+    }
+
+    /// The same, not at a prompt yet, or never.
+    pub fn silent(
+        place: &Place,
+        server: &Server,
+        columns: u16,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         // The pseudo-terminal has no size of its own before somebody sets one.
         let mut command = Command::new("sh");
         command
@@ -57,13 +70,11 @@ impl Terminal {
             .envs(variables.iter().copied())
             .current_dir(place.path(""));
         let options = Options::new().timeout_ms(Some(PATIENCE));
-        let mut terminal = Self {
+        Self {
             session: spawn_with_options(command, options).unwrap(),
             screen: avt::Terminal::with_scrollback(columns.into(), ROWS.into(), None).unwrap(),
             rest: Vec::new(),
-        };
-        terminal.sees(PROMPT);
-        terminal
+        }
     }
 
     /// Waits for a text, and gives what came before it.

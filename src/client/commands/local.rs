@@ -1,7 +1,7 @@
 //! Verbs about this side: the local folder, and the shell.
 
 use super::DONE;
-use super::remote::show;
+use super::remote::{heading, show};
 use crate::client::error::Trouble;
 use crate::client::glob::{Name, Want, expand};
 use crate::client::words::Word;
@@ -115,9 +115,9 @@ pub(super) fn lls(_: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>>
             None => listed(&path(&word.text, word.bare))?,
         };
         if arguments.len() > 1 {
-            text::show([format!("{}:", word.text)])?;
+            heading(&word.text)?;
         }
-        show(&entries)?;
+        show(&entries, Some(&*word.text).filter(|_| word.glob.is_none()))?;
     }
     DONE
 }

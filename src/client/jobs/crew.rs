@@ -6,10 +6,11 @@ use super::work::Worker;
 use super::{Job, Orders, Way, What};
 use crate::client::connection::Connection;
 use crate::client::error::{Trouble, is_interrupted, is_unreachable};
+use crate::client::events::{Event, Failure};
 use crate::client::login::Login;
 use crate::client::progress::{Counts, Progress};
 use crate::client::transfer::Moved;
-use crate::client::{interrupt, text, tree};
+use crate::client::{interrupt, tree};
 use anyhow::Result;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -204,12 +205,12 @@ impl Crew {
         match outcome {
             Ok(Done::Moved(moved)) => {
                 self.counts.done();
-                told.push(self.line(job, moved));
+                told.push(self.moved(job, moved));
             }
             Ok(Done::Opened(found)) => {
                 queue.tried += found.faults.len();
                 for fault in found.faults {
-                    told.push(format!("{fault:#}"));
+                    told.push(Event::Failed(Failure::from(&fault)));
                     queue.fail(fault);
                 }
                 queue.add(self.way, &self.counts, found.jobs);
@@ -219,7 +220,7 @@ impl Crew {
                 // None of the others would fare better, after as long a wait each.
                 queue.stopped |= is_unreachable(&error);
                 let error = error.context(job.remote.clone());
-                told.push(format!("{error:#}"));
+                told.push(Event::Failed(Failure::from(&error)));
                 queue.tried += usize::from(matches!(job.what, What::Folder { .. }));
                 queue.fail(error);
             }
@@ -229,21 +230,16 @@ impl Crew {
         if !self.many {
             self.end_progress();
         }
-        for line in told {
-            text::say(&line);
-        }
+        told.iter().for_each(Event::tell);
         // Only now: whoever waits for the end of it all must not find a line missing.
         self.queue().active -= 1;
         self.changed.notify_all();
     }
 
-    fn line(&self, job: &Job, moved: Moved) -> String {
+    fn moved(&self, job: &Job, moved: Moved) -> Event {
         match self.way {
-            Way::Down => {
-                let path = job.local();
-                format!("got {}: {moved}, saved as {}", job.remote, path.display())
-            }
-            Way::Up => format!("sent {}: {moved}", job.remote),
+            Way::Down => Event::got(&job.remote, Some(job.local()), moved),
+            Way::Up => Event::sent(&job.remote, Some(job.local()), moved),
         }
     }
 
@@ -287,9 +283,14 @@ impl Crew {
             .into());
         }
         if found > 1 {
-            let moved = text::rate(self.counts.moved(), took);
-            let verb = if self.way == Way::Down { "got" } else { "sent" };
-            text::say(&format!("{verb} {done} of {found} files: {moved}"));
+            Event::Total {
+                down: self.way == Way::Down,
+                files: done,
+                of: found,
+                bytes: self.counts.moved(),
+                took,
+            }
+            .tell();
         }
         match queue.first.take() {
             None => Ok(ControlFlow::Continue(())),

@@ -7,8 +7,9 @@ use super::segments::{self, Wanted};
 use super::{Job, Way, What};
 use crate::client::connection::Connection;
 use crate::client::error::{Trouble, is_crowded, is_temporary};
+use crate::client::events::Event;
 use crate::client::progress::Meter;
-use crate::client::{download, interrupt, text, tree, upload};
+use crate::client::{download, interrupt, tree, upload};
 use crate::protocol::command::Arg;
 use anyhow::Result;
 use std::sync::Arc;
@@ -155,12 +156,7 @@ impl Crew {
             if is_crowded(&error) {
                 self.queue().crowd();
             }
-            text::say(&format!(
-                "{}: {error:#}; trying again in {} s, {tries} of {}",
-                job.remote,
-                wait.as_secs_f32(),
-                options.retries
-            ));
+            Event::retry(&job.remote, &error, wait, (tries, options.retries)).tell();
             interrupt::pause(wait);
         }
     }
