@@ -163,8 +163,12 @@ struct State {
     passed: Passed,
     held: Held,
     cut: bool,
+    /// The server's word that the transfer begins was passed on.
+    begun: bool,
     /// The client has closed its control connection.
     gone: bool,
+    /// The server has closed its one.
+    over: bool,
     /// Tells of the point, and by its end of the session's.
     tell: Option<Sender<()>>,
     /// All but the server's end of a data connection, which must never seem to have come to its end.
@@ -227,30 +231,32 @@ impl Line {
     fn replies(self: &Arc<Self>, server: TcpStream, mut client: TcpStream) {
         let mut server = BufReader::new(server);
         while let Some(mut line) = line_of(&mut server) {
-            let last = line.len() > 3 && line[..3].is_ascii() && line[3] == b' ';
-            let last = last && line[0].is_ascii_digit();
-            if last && line.starts_with(b"229 ") {
+            // Of a reply in many lines only the last one counts.
+            let last = line[0].is_ascii_digit() && line.get(3) == Some(&b' ');
+            let number = self.state().passed.replies + usize::from(last);
+            let point = Point::Reply(if last { number } else { 0 });
+            if line.starts_with(b"229 ") {
                 line = self.open_data(&String::from_utf8_lossy(&line));
             }
-            let number = self.state().passed.replies + usize::from(last);
-            let point = if last {
-                Point::Reply(number)
-            } else {
-                Point::Reply(0)
-            };
-            if last && line.starts_with(b"226 ") && self.point != Some(point) {
-                // Told before it is so: the client may be quick.
-                self.state().passed.done = true;
-            }
+            let done = line.starts_with(b"226 ");
+            // Before it is so: the client may be quick.
+            self.state().passed.done |= done && self.point != Some(point);
             if !self.pass(&line, point, &mut client) {
                 break;
             }
             let mut state = self.state();
             state.passed.replies = number;
-            state.passed.done |= last && line.starts_with(b"226 ");
+            state.passed.done |= done;
+            state.begun |= line.starts_with(b"150 ");
+            drop(state);
+            self.changed.notify_all();
         }
         let _ = client.shutdown(Shutdown::Write);
-        self.state().tell = None;
+        let mut state = self.state();
+        state.tell = None;
+        state.over = true;
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// Passes a line on; one half of it only, as long as this is the point.
@@ -265,6 +271,17 @@ impl Line {
         let _ = to.write_all(&line[..half]);
         self.comes_to(at);
         half == line.len() || (self.may_pass(false) && to.write_all(&line[half..]).is_ok())
+    }
+
+    /// Waits for the transfer to begin: otherwise it would be chance whether a client that gets the file's first bytes
+    /// knows yet that they are to come.
+    fn begins(&self) -> bool {
+        let mut state = self.state();
+        while !state.begun && !state.cut && !state.over {
+            let waited = self.changed.wait_timeout(state, PATIENCE);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.begun
     }
 
     /// Takes the data port of a 229 to one of its own, and gives the reply that says so.
@@ -300,26 +317,22 @@ impl Line {
             .expect("the options are set");
         let copy = client.try_clone().expect("a descriptor");
         self.state().sockets.push(copy);
-        let whole = match self.way {
-            Way::Down => self.pump(&server, &client),
-            Way::Up => self.pump(&client, &server),
+        let (from, mut to) = match self.way {
+            Way::Down => (&server, &client),
+            Way::Up => (&client, &server),
         };
-        let ended = whole && {
+        if self.begins() && self.pump(from, &mut to) {
             self.state().passed.end = true;
-            let to = if self.way == Way::Down { &client } else { &server };
-            to.shutdown(Shutdown::Write).is_ok()
-        };
-        if ended {
+            let _ = to.shutdown(Shutdown::Write);
             // Whoever has read it all closes in turn.
-            let from = if self.way == Way::Down { &client } else { &server };
-            let _ = io::copy(&mut { from }, &mut io::sink());
+            let _ = io::copy(&mut to, &mut io::sink());
         } else {
             reset(server);
         }
     }
 
     /// Passes the file on, up to its end. Whether that may be passed on too.
-    fn pump(&self, mut from: &TcpStream, mut to: &TcpStream) -> bool {
+    fn pump(&self, mut from: &TcpStream, to: &mut &TcpStream) -> bool {
         let mut chunk = [0; 16 * 1024];
         loop {
             let Ok(count) = from.read(&mut chunk) else {
@@ -332,13 +345,13 @@ impl Line {
                 && (stop - passed < count as u64 || stop == passed && count == 0)
             {
                 let room = usize::try_from(stop - passed).expect("less than a chunk");
-                if !self.send(&left[..room], &mut to) {
+                if !self.send(&left[..room], to) {
                     return false;
                 }
                 left = &left[room..];
                 self.comes_to(Point::Data(stop));
             }
-            if !self.may_pass(true) || !self.send(left, &mut to) {
+            if !self.may_pass(true) || !self.send(left, to) {
                 return false;
             }
             if count == 0 {
