@@ -3,6 +3,7 @@
 mod download;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
+mod hostile;
 mod interrupt;
 mod listing;
 mod progress;

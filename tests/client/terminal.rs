@@ -8,7 +8,11 @@ use std::process::Command;
 const PATIENCE: u64 = 30_000;
 pub const PROMPT: &str = "ftp> ";
 
-pub struct Terminal(PtySession);
+pub struct Terminal {
+    session: PtySession,
+    /// What was shown before the first prompt.
+    pub welcome: String,
+}
 
 impl Terminal {
     /// A client at its first prompt, on a terminal with so many columns.
@@ -28,15 +32,18 @@ impl Terminal {
             .env("TERM", "xterm-256color")
             .current_dir(place.path(""));
         let options = Options::new().timeout_ms(Some(PATIENCE));
-        let mut terminal = Self(spawn_with_options(command, options).unwrap());
-        terminal.sees(PROMPT);
+        let mut terminal = Self {
+            session: spawn_with_options(command, options).unwrap(),
+            welcome: String::new(),
+        };
+        terminal.welcome = terminal.sees(PROMPT);
         terminal
     }
 
     /// Waits for a text, and gives what came before it.
     #[track_caller]
     pub fn sees(&mut self, text: &str) -> String {
-        match self.0.exp_string(text) {
+        match self.session.exp_string(text) {
             Ok(before) => before,
             Err(error) => panic!("waited in vain for {text:?}: {error}"),
         }
@@ -44,22 +51,26 @@ impl Terminal {
 
     /// Types a line.
     pub fn types(&mut self, line: &str) {
-        self.0.send(&format!("{line}\r")).unwrap();
-        self.0.flush().unwrap();
+        self.presses(&format!("{line}\r"));
+    }
+
+    /// Presses keys.
+    pub fn presses(&mut self, keys: &str) {
+        self.session.send(keys).unwrap();
+        self.session.flush().unwrap();
     }
 
     /// Presses Ctrl-C.
     pub fn interrupt(&mut self) {
-        self.0.send("\x03").unwrap();
-        self.0.flush().unwrap();
+        self.presses("\x03");
     }
 
     /// Waits for the client's end, and gives its exit code.
     #[track_caller]
     pub fn ends(&mut self) -> i32 {
-        self.0.exp_eof().unwrap();
+        self.session.exp_eof().unwrap();
         // The type is nix's, of which the tests have none of their own.
-        let status = format!("{:?}", self.0.process().wait().unwrap());
+        let status = format!("{:?}", self.session.process().wait().unwrap());
         let code = status.strip_suffix(')').and_then(|s| s.rsplit(", ").next());
         assert!(
             status.starts_with("Exited"),

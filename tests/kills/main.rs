@@ -290,7 +290,11 @@ impl<'a> Case<'a> {
         let there = fs::read(self.target()).ok();
         if there != self.old {
             let whole = there.as_ref() == Some(&self.new);
-            assert!(may_be_done && whole, "another file is under its name");
+            let length = there.as_ref().map(Vec::len);
+            assert!(
+                may_be_done && whole,
+                "a file of {length:?} bytes is under its name, which may be done: {may_be_done}"
+            );
             self.old = there;
         }
         for name in names_in(&self.folder()) {

@@ -165,6 +165,8 @@ struct State {
     cut: bool,
     /// The server's word that the transfer begins was passed on.
     begun: bool,
+    /// A data connection is there.
+    moving: bool,
     /// The client has closed its control connection.
     gone: bool,
     /// The server has closed its one.
@@ -194,6 +196,11 @@ impl Line {
         self.changed.notify_all();
     }
 
+    fn news<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let waited = self.changed.wait_timeout(state, PATIENCE);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Stops here if this is the point.
     fn comes_to(&self, at: Point) {
         if self.point == Some(at) {
@@ -209,8 +216,7 @@ impl Line {
     fn may_pass(&self, is_data: bool) -> bool {
         let mut state = self.state();
         while !state.cut && (state.held == Held::All || is_data && state.held == Held::Data) {
-            let waited = self.changed.wait_timeout(state, PATIENCE);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.news(state);
         }
         !state.cut
     }
@@ -224,8 +230,13 @@ impl Line {
             }
             self.state().passed.commands = number;
         }
+        let mut state = self.state();
+        state.gone = true;
+        // The server is not to learn by this that the data was cut: it might as well come later.
+        while state.moving && !state.cut {
+            state = self.news(state);
+        }
         let _ = server.shutdown(Shutdown::Write);
-        self.state().gone = true;
     }
 
     fn replies(self: &Arc<Self>, server: TcpStream, mut client: TcpStream) {
@@ -278,8 +289,7 @@ impl Line {
     fn begins(&self) -> bool {
         let mut state = self.state();
         while !state.begun && !state.cut && !state.over {
-            let waited = self.changed.wait_timeout(state, PATIENCE);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.news(state);
         }
         state.begun
     }
@@ -289,7 +299,8 @@ impl Line {
         let port = reply.split('|').nth(3).and_then(|port| port.parse().ok());
         let port: u16 = port.unwrap_or_else(|| panic!("a port in {reply:?}"));
         let server = SocketAddr::new(self.server.ip(), port);
-        let listener = Active::at(Ipv4Addr::LOCALHOST);
+        // A client that has not got rid of its whole file is killed in the midst of it.
+        let listener = Active::narrow(Ipv4Addr::LOCALHOST, 16 * 1024);
         let ours = listener.port();
         let line = Arc::clone(self);
         let thread = thread::spawn(move || line.data(&listener, server));
@@ -316,10 +327,19 @@ impl Line {
             .and_then(|()| client.set_write_timeout(Some(PATIENCE)))
             .expect("the options are set");
         let copy = client.try_clone().expect("a descriptor");
-        self.state().sockets.push(copy);
+        let mut state = self.state();
+        state.sockets.push(copy);
+        state.moving = true;
+        drop(state);
+        self.move_file(server, &client);
+        self.state().moving = false;
+        self.changed.notify_all();
+    }
+
+    fn move_file(&self, server: TcpStream, client: &TcpStream) {
         let (from, mut to) = match self.way {
-            Way::Down => (&server, &client),
-            Way::Up => (&client, &server),
+            Way::Down => (&server, client),
+            Way::Up => (client, &server),
         };
         if self.begins() && self.pump(from, &mut to) {
             self.state().passed.end = true;

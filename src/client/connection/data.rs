@@ -1,7 +1,7 @@
 //! Transfers: the data connection, what goes over it, and the replies around it.
 
 use super::{Connection, FAREWELL, accepted};
-use crate::client::error::Trouble;
+use crate::client::error::{Trouble, upload_failed};
 use crate::client::interrupt;
 use crate::protocol::address::{ExtendedPassiveText, PassiveText};
 use crate::protocol::command::{Command, Epsv};
@@ -119,6 +119,11 @@ impl Connection {
         } else {
             0
         };
+        if matches!(command, Command::Stor(_) | Command::Appe(_)) {
+            // From before the server begins: if this process is killed right then, it must not take nothing for the file.
+            data.set_reset_on_close(true)
+                .map_err(|error| upload_failed(&error))?;
+        }
         self.write(command)?;
         match self.exchange(command, data, |data| body(data, start)) {
             Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort()),
