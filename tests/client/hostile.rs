@@ -304,9 +304,12 @@ fn text_that_a_terminal_would_obey() {
             s.expect(command, &no);
         }
         s.expect("SIZE f", &no);
-        for command in ["RETR f", "STOR f"] {
+        for command in ["RETR f", "STOR f.part", "STOR f"] {
             let _data = s.epsv();
             s.expect(command, &no);
+            if command == "STOR f.part" {
+                s.expect("DELE f.part", &no);
+            }
         }
         s.expect("RNFR a", &no);
         s.expect("CWD y", &no);

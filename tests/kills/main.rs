@@ -161,6 +161,8 @@ impl<'a> Case<'a> {
             let end =
                 [End::Settled, End::Settled, End::Killed, End::Interrupted][self.dice.index(4)];
             if !self.is_stopped(point, end, kept) {
+                // What was there is the file now, and is fetched anew.
+                kept = (self.way == Way::Down).then_some(0);
                 break;
             }
             sums.kills.fetch_add(1, Relaxed);
@@ -233,6 +235,8 @@ impl<'a> Case<'a> {
             });
         }
         let may_be_done = match (self.way, end) {
+            // A part that is whole needs only its name.
+            (Way::Down, _) if kept.is_none_or(|kept| kept == self.new.len() as u64) => true,
             // The relay goes on after the client's end.
             (Way::Down, End::Killed) => at_the_end.done,
             (Way::Down, _) => passed.done,
