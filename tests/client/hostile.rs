@@ -138,24 +138,6 @@ fn ports_that_are_none() {
 }
 
 #[test]
-fn a_227_that_points_elsewhere() {
-    let place = Place::new();
-    let run = check(&place, "get f", 0, |s| {
-        s.login();
-        s.expect("TYPE I", "200 image");
-        s.expect("SIZE f", "213 2");
-        s.expect("EPSV", "500 what?");
-        // An address where nobody is; the client goes to the server all the same.
-        let data = s.pasv();
-        s.expect("RETR f", "150 go");
-        data.send(b"ab");
-        s.say("226 done");
-        s.quit();
-    });
-    assert_eq!(place.downloads(), [("f".into(), "ab".into())], "{run}");
-}
-
-#[test]
 fn sizes_that_are_none() {
     for size in ["rubbish", "-1", "18446744073709551616", "", "5 6", "0x5"] {
         let place = Place::new();
