@@ -335,7 +335,7 @@ impl Connection {
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
-            let _ = self.final_reply("QUIT", FAREWELL);
+            let _ = self.final_reply("QUIT", FAREWELL.min(self.limits.silence));
         }
     }
 

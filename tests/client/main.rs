@@ -5,6 +5,7 @@ mod download;
 mod exit_codes;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
+mod hostile;
 mod interrupt;
 mod json;
 mod listing;

@@ -13,6 +13,8 @@ const ROWS: u16 = 24;
 
 pub struct Terminal {
     session: PtySession,
+    /// What was shown before the first prompt.
+    pub welcome: String,
     screen: avt::Terminal,
     /// The beginning of a character, whose other bytes are still to come.
     rest: Vec<u8>,
@@ -42,7 +44,7 @@ impl Terminal {
         variables: &[(&str, &str)],
     ) -> Self {
         let mut terminal = Self::silent(place, server, columns, arguments, variables);
-        terminal.sees(PROMPT);
+        terminal.welcome = terminal.sees(PROMPT);
         terminal
     }
 
@@ -72,6 +74,7 @@ impl Terminal {
         let options = Options::new().timeout_ms(Some(PATIENCE));
         Self {
             session: spawn_with_options(command, options).unwrap(),
+            welcome: String::new(),
             screen: avt::Terminal::with_scrollback(columns.into(), ROWS.into(), None).unwrap(),
             rest: Vec::new(),
         }
@@ -154,14 +157,18 @@ impl Terminal {
 
     /// Types a line.
     pub fn types(&mut self, line: &str) {
-        self.session.send(&format!("{line}\r")).unwrap();
+        self.presses(&format!("{line}\r"));
+    }
+
+    /// Presses keys.
+    pub fn presses(&mut self, keys: &str) {
+        self.session.send(keys).unwrap();
         self.session.flush().unwrap();
     }
 
     /// Presses Ctrl-C.
     pub fn interrupt(&mut self) {
-        self.session.send("\x03").unwrap();
-        self.session.flush().unwrap();
+        self.presses("\x03");
     }
 
     /// Waits for the client's end, and gives its exit code.

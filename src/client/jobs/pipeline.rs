@@ -246,7 +246,13 @@ impl<'c> Pipeline<'c> {
         };
         let reply = self.connection.final_reply("EPSV", limit)?;
         match extended_passive(&reply) {
-            Some(port) => self.ports.push_back(self.connection.connect_data(port)),
+            Some(port) => {
+                let connecting = self.connection.connect_data(port);
+                if self.way == Way::Up {
+                    connecting.reset_on_close();
+                }
+                self.ports.push_back(connecting);
+            }
             // The last of the transfers that were asked for will be refused for want of a data connection.
             None if self.ahead > 1 && reply.class() != Class::Completion => {
                 log::debug!("no data port: {}", reply.code());
