@@ -3,6 +3,7 @@
 
 mod files;
 pub(super) mod local;
+mod mirror;
 mod remote;
 mod session;
 mod table;

@@ -62,6 +62,7 @@ pub struct Connection {
     greeting: Reply,
     image_type: bool,
     broken: bool,
+    last_words: String,
     /// What the server is known to do.
     pub abilities: Abilities,
 }
@@ -121,6 +122,7 @@ impl Connection {
             greeting: Reply::new(ReplyCode::READY, ""),
             image_type: false,
             broken: false,
+            last_words: String::new(),
             abilities: Abilities {
                 epsv: true,
                 mlsd: true,
@@ -157,6 +159,12 @@ impl Connection {
     #[must_use]
     pub const fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// What the server said at the end of the last transfer, which may be more than that it went well.
+    #[must_use]
+    pub(super) fn last_words(&self) -> &str {
+        &self.last_words
     }
 
     /// Whether the server still listens, as far as can be told without asking it. A reply that nobody waits for is

@@ -6,9 +6,10 @@ use super::connection::Connection;
 use super::error::{Trouble, is_crowded, is_interrupted, is_temporary, is_unreachable};
 use super::login::Login;
 use super::progress::{Counts, Meter, Progress};
-use super::{Client, interrupt, text, transfer, tree};
+use super::{Client, interrupt, mirror, text, transfer, tree};
 use crate::protocol::command::Arg;
 use anyhow::Result;
+use jiff::Timestamp;
 use queue::Queue;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -43,10 +44,17 @@ pub(super) struct Job {
 /// What a job is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What {
-    /// A file, of so many bytes as far as that was told.
-    File { size: u64 },
+    /// A file, of so many bytes and changed then, as far as that was told.
+    File {
+        size: Option<u64>,
+        modified: Option<Timestamp>,
+    },
     /// A folder, in so many others of its tree.
     Folder { depth: u32 },
+    /// A folder, of which the other side's is to become a copy.
+    Mirror(mirror::Step),
+    /// What is to be gone from the server, perhaps a folder with all that is in it.
+    Remove { folder: bool },
 }
 
 impl Job {
@@ -96,10 +104,16 @@ pub(super) fn run(client: &mut Client, way: Way, jobs: Vec<Job>) -> Result<Contr
         [job] => job.remote.clone(),
         jobs => format!("{} files", jobs.len()),
     };
-    let counts = Arc::new(Counts::new(name));
+    let mirror = jobs.iter().find_map(|job| match job.what {
+        What::Mirror(step) => Some(step.rules),
+        _ => None,
+    });
+    let counts = Arc::new(Counts::new(name.clone()));
     let crew = Arc::new(Crew {
         way,
         login: client.login(),
+        name,
+        mirror,
         many,
         most,
         progress: Mutex::new(Some(Progress::show(&counts))),
@@ -125,6 +139,9 @@ pub(super) fn run(client: &mut Client, way: Way, jobs: Vec<Job>) -> Result<Contr
 struct Crew {
     way: Way,
     login: Login,
+    name: String,
+    /// If it is a mirror that is made.
+    mirror: Option<mirror::Rules>,
     /// There may be more than one file.
     many: bool,
     /// How many connections there may be.
@@ -148,6 +165,8 @@ enum Done {
     Moved(String),
     /// A folder is made, with this to be moved into it.
     Opened(tree::Found),
+    /// It is gone from the server, and this is to be told.
+    Removed(String),
 }
 
 impl Crew {
@@ -166,7 +185,7 @@ impl Crew {
                     queue.active -= 1;
                     match job.what {
                         What::File { .. } => queue.files.push_front(job),
-                        What::Folder { .. } => queue.folders.push(job),
+                        _ => queue.folders.push(job),
                     }
                     self.changed.notify_all();
                     return;
@@ -236,8 +255,8 @@ impl Crew {
     /// Does a job, and does it again after a while if what went wrong may go right then.
     fn persist(&self, worker: &mut Worker, job: &Job) -> Result<Done> {
         let size = match job.what {
-            What::File { size } => size,
-            What::Folder { .. } => 0,
+            What::File { size, .. } => size.unwrap_or(0),
+            _ => 0,
         };
         let meter = Meter::new(&self.counts, size);
         let options = &self.login.options;
@@ -278,15 +297,30 @@ impl Crew {
             Some(connection) if alive => connection,
             connection => connection.insert(self.login.dial(|| self.login.password())?),
         };
-        if let What::Folder { depth } = job.what {
-            return tree::open(self.way, connection, job, depth).map(Done::Opened);
-        }
+        let told = match job.what {
+            What::File { modified, .. } => modified,
+            What::Folder { depth } => {
+                return tree::open(self.way, connection, job, depth).map(Done::Opened);
+            }
+            What::Mirror(step) => {
+                return mirror::open(self.way, connection, job, step).map(Done::Opened);
+            }
+            What::Remove { folder } => {
+                return mirror::remove(connection, &job.remote, folder).map(Done::Removed);
+            }
+        };
         let remote: Arg = job.remote.parse()?;
         let verify = self.login.options.verify;
         let line = match self.way {
             Way::Down => {
-                let (moved, path) =
-                    transfer::get(connection, &remote, &job.folder, &job.name, verify, meter)?;
+                let (moved, path) = transfer::get(
+                    connection,
+                    &remote,
+                    (&job.folder, &job.name),
+                    told,
+                    verify,
+                    meter,
+                )?;
                 format!("got {remote}: {moved}, saved as {}", path.display())
             }
             Way::Up => {
@@ -317,7 +351,12 @@ impl Crew {
                     told.push(format!("{fault:#}"));
                     queue.fail(fault);
                 }
+                queue.tally.add(found.tally);
                 queue.add(self.way, &self.counts, found.jobs);
+            }
+            Ok(Done::Removed(line)) => {
+                queue.tally.removed += 1;
+                told.push(line);
             }
             Err(error) if is_interrupted(&error) || interrupt::is_raised() => queue.stopped = true,
             Err(error) if self.many => {
@@ -325,7 +364,7 @@ impl Crew {
                 queue.stopped |= is_unreachable(&error);
                 let error = error.context(job.remote.clone());
                 told.push(format!("{error:#}"));
-                queue.tried += usize::from(matches!(job.what, What::Folder { .. }));
+                queue.tried += usize::from(!matches!(job.what, What::File { .. }));
                 queue.fail(error);
             }
             Err(error) => queue.fail(error),
@@ -376,7 +415,10 @@ impl Crew {
             ))
             .into());
         }
-        if found > 1 {
+        if let Some(rules) = self.mirror {
+            let moved = text::rate(self.counts.moved(), took);
+            std::mem::take(&mut queue.tally).tell(rules, &self.name, (done, found), &moved)?;
+        } else if found > 1 {
             let moved = text::rate(self.counts.moved(), took);
             let verb = if self.way == Way::Down { "got" } else { "sent" };
             text::say(&format!("{verb} {done} of {found} files: {moved}"));

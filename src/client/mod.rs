@@ -11,6 +11,7 @@ pub mod interrupt;
 mod jobs;
 pub mod listing;
 mod login;
+mod mirror;
 mod names;
 pub mod netrc;
 mod part;

@@ -41,7 +41,8 @@ impl fmt::Display for Moved {
 
 /// Fetches `remote` into `folder` under the name `local`. The file appears there when it is whole, durable and of the
 /// size that the server had said; until then it is called `local.part`. What an earlier attempt has left of it is gone on
-/// from, if size and time on the server are what they were.
+/// from, if size and time on the server are what they were. A server that tells no times but in listings has `told` one
+/// there.
 ///
 /// # Errors
 /// The server refused, a connection broke, the size or the checksum was another, or a local file could not be written. A
@@ -49,8 +50,8 @@ impl fmt::Display for Moved {
 pub fn get(
     connection: &mut Connection,
     remote: &Arg,
-    folder: &Path,
-    local: &str,
+    (folder, local): (&Path, &str),
+    told: Option<Timestamp>,
     verify: bool,
     meter: &Meter<'_>,
 ) -> Result<(Moved, PathBuf)> {
@@ -77,7 +78,7 @@ pub fn get(
         let text = "the server's checksum is not that of what came, or it has none to tell";
         return Err(Trouble::Mismatch(text.to_owned()).into());
     }
-    part.commit(said.modified.map(Into::into))?;
+    part.commit(said.modified.or(told).map(Into::into))?;
     Ok((moved, target))
 }
 

@@ -16,6 +16,11 @@ use std::path::{Component, Path, PathBuf};
 use std::slice;
 use std::time::Instant;
 
+/// A file of which nothing is known.
+const FILE: What = What::File {
+    size: None,
+    modified: None,
+};
 /// The longest file that is shown on the screen.
 const SHOWN: u64 = 16 * 1024 * 1024;
 
@@ -78,7 +83,7 @@ fn fetch(
     let landed = |(remote, what): (String, What)| {
         let (folder, name) = match what {
             What::Folder { .. } => landing(downloads, to, remote.trim_end_matches('/'), many)?,
-            What::File { .. } => landing(downloads, to, &remote, many)?,
+            _ => landing(downloads, to, &remote, many)?,
         };
         Ok(Job {
             folder,
@@ -96,7 +101,7 @@ fn fetch(
 }
 
 fn files(names: Vec<String>) -> Vec<(String, What)> {
-    let file = |name| (name, What::File { size: 0 });
+    let file = |name| (name, FILE);
     names.into_iter().map(file).collect()
 }
 
@@ -137,6 +142,20 @@ fn landing(
     let Some(to) = to else {
         return Ok((downloads.to_owned(), own));
     };
+    let path = below(downloads, to)?;
+    if many || to.text.ends_with('/') || path.is_dir() {
+        return Ok((path, own));
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default().to_owned();
+    Ok((path.parent().map_or(PathBuf::new(), Path::to_owned), name))
+}
+
+/// A local path for downloads, as it was typed.
+///
+/// # Errors
+/// [`Trouble::Usage`]: it leads out of the downloads folder.
+pub(super) fn below(downloads: &Path, to: &Word) -> Result<PathBuf, Trouble> {
     let typed = local::path(&to.text, to.bare);
     if typed.is_relative() && typed.components().any(|part| part == Component::ParentDir) {
         return Err(Trouble::Usage(format!(
@@ -144,13 +163,7 @@ fn landing(
             to.text
         )));
     }
-    let path = downloads.join(typed);
-    if many || to.text.ends_with('/') || path.is_dir() {
-        return Ok((path, own));
-    }
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.unwrap_or_default().to_owned();
-    Ok((path.parent().map_or(PathBuf::new(), Path::to_owned), name))
+    Ok(downloads.join(typed))
 }
 
 pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
@@ -179,9 +192,12 @@ fn send(
         let path = Path::new(&local);
         let what = match fs::metadata(path) {
             Ok(data) if tree && data.is_dir() => What::Folder { depth: 0 },
-            Ok(data) => What::File { size: data.len() },
+            Ok(data) => What::File {
+                size: Some(data.len()),
+                modified: None,
+            },
             // Whoever opens it will say what is wrong.
-            Err(_) => What::File { size: 0 },
+            Err(_) => FILE,
         };
         Job {
             folder: PathBuf::new(),

@@ -134,6 +134,7 @@ impl Connection {
         body: impl FnOnce(Data) -> Result<T>,
     ) -> Result<T> {
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
+        self.last_words = begun.lines().join(" ");
         let outcome = match begun.class() {
             Class::Preliminary => body(data),
             // Some servers end a transfer of nothing before they have begun it.
@@ -146,7 +147,8 @@ impl Connection {
                     Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
                     _ => self.limits.silence,
                 };
-                accepted(self.final_reply(command.verb(), limit)?)?;
+                let last = accepted(self.final_reply(command.verb(), limit)?)?;
+                self.last_words = last.lines().join(" ");
                 Ok(value)
             }
             // The last reply is asked for by an `ABOR`.
