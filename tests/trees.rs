@@ -3,65 +3,8 @@
 mod support;
 
 use rustix::process::Signal;
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use support::{Client, Pattern, Server, wait_for};
-
-/// The paths below a folder, each with its content; a folder has none.
-type Tree = BTreeMap<String, Option<Vec<u8>>>;
-
-fn tree(folder: &Path) -> Tree {
-    let mut found = Tree::new();
-    let mut left = vec![folder.to_owned()];
-    while let Some(path) = left.pop() {
-        for entry in fs::read_dir(&path).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(folder).expect("it is below");
-            let content = match path.is_dir() {
-                true => {
-                    left.push(path.clone());
-                    None
-                }
-                false => Some(fs::read(&path).expect("a file")),
-            };
-            found.insert(name.display().to_string(), content);
-        }
-    }
-    found
-}
-
-/// Folders in folders, empty ones, and names that mean something to shells, globs, listings or FTP.
-fn grow(folder: &Path) -> Tree {
-    for empty in ["empty", "a/b/c/empty too", "-r", " "] {
-        fs::create_dir_all(folder.join(empty)).expect("a folder");
-    }
-    let names = [
-        "plain.txt",
-        "two words",
-        " begins with a blank",
-        "-dash",
-        "grüße 日本.txt",
-        "\"quoted\"",
-        "star*[x]?",
-        "a/b/c/deep",
-        "a/x.part",
-        "a/x",
-        "a/x.part.facts",
-        "-r/inside",
-        "...",
-        "nothing in it",
-    ];
-    for (seed, name) in (1..).zip(names) {
-        let len = if name == "nothing in it" {
-            0
-        } else {
-            seed * 7_919
-        };
-        fs::write(folder.join(name), Pattern::bytes(seed, len)).expect("a file");
-    }
-    tree(folder)
-}
+use support::{Client, Pattern, Server, grow, tree, wait_for};
 
 #[test]
 fn a_tree_goes_up_and_comes_down_as_it_was() {

@@ -5,6 +5,7 @@ mod download;
 mod fake;
 mod interrupt;
 mod listing;
+mod mirror;
 mod progress;
 mod resume;
 mod retries;
@@ -12,6 +13,7 @@ mod script;
 mod session;
 #[allow(unreachable_pub)]
 mod terminal;
+#[allow(unreachable_pub)]
 mod tree;
 mod upload;
 mod verbs;

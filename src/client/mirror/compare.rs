@@ -1,7 +1,6 @@
 //! Whether a file is on both sides the same, as far as its size and its time tell.
 
 use crate::client::connection::Connection;
-use crate::client::jobs::Way;
 use crate::client::transfer;
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
@@ -32,15 +31,27 @@ impl From<&Metadata> for Compared {
     }
 }
 
+/// Which side has the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    Here,
+    There {
+        /// Nothing may be changed, not even to see whether it could be.
+        dry_run: bool,
+    },
+}
+
 /// Whether the file at `path` on the server, of which an entry tells with times that may be `rough`, is the one here. The
 /// server is asked for the time where the listing's leaves it open, and for both of a link, of which a listing tells only
 /// of itself.
+///
+/// A copy on the server may be younger where the server takes no times.
 ///
 /// # Errors
 /// The connection broke.
 pub(super) fn is_same(
     connection: &mut Connection,
-    way: Way,
+    copied: Copied,
     path: &str,
     (entry, rough): (&Entry, bool),
     here: Compared,
@@ -60,8 +71,7 @@ pub(super) fn is_same(
     let Some(modified) = here.modified.map(Timestamp::as_second) else {
         return Ok(false);
     };
-    // The server's copy of an upload is younger where the server takes no times.
-    let may_be_younger = way == Way::Up && !connection.abilities.mfmt;
+    let may_be_younger = copied != Copied::Here && !connection.abilities.mfmt;
     let told = entry.modified.filter(|_| is_file).map(Timestamp::as_second);
     if let Some(from) = told {
         let until = from + precision(from, rough);
@@ -73,12 +83,27 @@ pub(super) fn is_same(
             return Ok(true);
         }
     }
-    match (exactly(connection, &path)?, told) {
-        (Some(there), _) => Ok(there == modified || may_be_younger && there > modified),
+    let exactly = exactly(connection, &path)?.or(told.filter(|_| !rough));
+    match (exactly, told) {
+        (Some(there), _) if there <= modified || may_be_younger => Ok(there >= modified),
+        (Some(there), _) => match copied {
+            Copied::There { dry_run: false } => takes_no_time(connection, path, there),
+            _ => Ok(false),
+        },
         (None, Some(from)) => Ok(may_be_younger && from + precision(from, rough) > modified),
         // The server tells no times at all, so nothing but the size is left to go by.
         (None, None) => Ok(true),
     }
+}
+
+/// Whether the server refuses to set the time of a file, which most do for a file of another owner: it is asked to set the
+/// one that the file has.
+fn takes_no_time(connection: &mut Connection, path: Arg, there: i64) -> Result<bool> {
+    let Ok(there) = Timestamp::from_second(there) else {
+        return Ok(false);
+    };
+    let reply = connection.send(&Command::Mfmt(there, path))?;
+    Ok(reply.class() == Class::PermanentNegative)
 }
 
 /// How long the time lasts that is told, in seconds. Rows tell the time of day, or of what is old only the day.

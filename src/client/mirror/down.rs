@@ -1,11 +1,11 @@
 //! A mirror of the server's folder on this side.
 
-use super::compare::is_same;
+use super::compare::{Copied, is_same};
 use super::here::{self, Here};
 use super::{Act, Folder, is_part_of_one};
 use crate::client::connection::Connection;
 use crate::client::error::{Trouble, local_trouble};
-use crate::client::jobs::{Job, Way, What};
+use crate::client::jobs::{Job, What};
 use crate::client::listing::{self, Told};
 use crate::client::{interrupt, text, tree};
 use crate::protocol::entry::{Entry, Kind};
@@ -37,7 +37,7 @@ impl Folder<'_> {
             if let (Some(Here::File(file)), false) = (here, entry.kind == Kind::Folder)
                 && is_same(
                     connection,
-                    Way::Down,
+                    Copied::Here,
                     &self.remote(&entry.name),
                     (entry, told.rough),
                     file,

@@ -1,10 +1,10 @@
 //! A mirror of this side's folder on the server.
 
-use super::compare::{Compared, is_same};
+use super::compare::{Compared, Copied, is_same};
 use super::{Act, Folder, is_part_of_one};
 use crate::client::connection::Connection;
 use crate::client::error::{Trouble, local_trouble};
-use crate::client::jobs::{Way, What};
+use crate::client::jobs::What;
 use crate::client::listing::{self, Told};
 use crate::client::{interrupt, text, tree};
 use crate::protocol::command::{Arg, Command};
@@ -113,6 +113,7 @@ impl Folder<'_> {
             self.found.jobs.push(job);
             return Ok(());
         }
+        let dry_run = self.step.rules.dry_run;
         if let (
             Some(there),
             What::File {
@@ -123,7 +124,7 @@ impl Folder<'_> {
             && kind != Some(Kind::Folder)
             && is_same(
                 connection,
-                Way::Up,
+                Copied::There { dry_run },
                 &remote,
                 there,
                 Compared { size, modified },
