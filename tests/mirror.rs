@@ -2,11 +2,12 @@
 
 mod support;
 
+use rustix::process::Signal;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use support::{Client, Server, grow, tree};
+use support::{Client, Server, grow, tree, wait_until};
 
 /// A server on which anybody may remove what there is.
 #[track_caller]
@@ -354,6 +355,29 @@ fn a_source_that_is_not_there_removes_nothing() {
 }
 
 #[test]
+fn an_interrupt_stops_a_mirror_and_keeps_its_parts() {
+    let server = open_to_all();
+    server.make_folder("d");
+    for name in ["a", "b"] {
+        server.write_sparse(&format!("d/{name}"), 1 << 40);
+    }
+    let client = Client::new(server.address).with(&["--jobs", "2"]);
+    write(&client.download("d/old"), "1", 1);
+    let parts = ["d/a.part", "d/b.part"].map(|name| client.download(name));
+    let running = client.spawn("mirror d\npwd\n");
+    wait_until("two downloads at once", || {
+        let begun = |part: &PathBuf| fs::metadata(part).is_ok_and(|part| part.len() > 0);
+        parts.iter().all(begun)
+    });
+    running.signal(Signal::INT);
+    let output = running.output();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{errors}");
+    assert_says(&errors, "stopped by Ctrl-C after 0 of 2 files");
+    assert!(parts.iter().all(|part| part.exists()) && client.download("d/old").exists());
+}
+
+#[test]
 fn names_that_are_not_text_remove_nothing() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
@@ -369,4 +393,14 @@ fn names_that_are_not_text_remove_nothing() {
         "nothing was removed from u: names here are not UTF-8 text",
     );
     assert!(server.path("u/extra").exists() && server.path("u/f").exists());
+
+    // The server does not tell of its own.
+    for folder in [server.path("d"), client.download("d")] {
+        write(&folder.join(OsStr::from_bytes(b"lat\xfcn")), "1", 1);
+        write(&folder.join("new\nline"), "1", 1);
+    }
+    write(&client.download("d/old"), "1", 1);
+    let errors = tells(&client, "mirror --delete d\n", 0);
+    assert_says(&errors, "d: 0 copied, 0 as they should be, 1 removed");
+    assert_eq!(tree(&client.download("d")), tree(&server.path("d")));
 }

@@ -12,7 +12,7 @@ use crate::stream::timed_out;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::io::Read;
-pub(super) use told::{Told, told};
+pub(super) use told::{Told, may_be_pattern, told};
 
 /// The longest listing that is taken, in bytes: room for some 600,000 entries.
 const MAX_LISTING: u64 = 64 * 1024 * 1024;

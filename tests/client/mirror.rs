@@ -322,6 +322,50 @@ fn where_no_times_are_taken_what_is_not_older_is_left_alone() {
 }
 
 #[test]
+fn a_name_that_may_be_a_pattern_has_no_rows_of_its_own() {
+    let place = copied();
+    place.write("u/f", b"hello");
+    date(&place, "u/f", 1_615_075_200);
+    for folder in ["d[1]", "d*"] {
+        let run = check(
+            &place,
+            &format!("mirror --delete \"{folder}\" d"),
+            1,
+            move |s| {
+                s.login();
+                let _data = s.epsv();
+                s.expect(&format!("MLSD {folder}"), "500 what?");
+                rows(s, &format!("LIST {folder}"), "");
+                rows(s, &format!("LIST -a {folder}"), "");
+                s.quit();
+            },
+        );
+        removed_nothing(&place, &run);
+        check(
+            &place,
+            &format!("mirror --delete -R u \"{folder}\""),
+            0,
+            move |s| {
+                s.login();
+                let _data = s.epsv();
+                s.expect(&format!("MLSD {folder}"), "500 what?");
+                let others =
+                    "-rw-r--r-- 1 0 0 5 Mar  9  2021 f\r\n-rw-r--r-- 1 0 0 5 Mar  9  2021 g\r\n";
+                rows(s, &format!("LIST {folder}"), others);
+                rows(s, &format!("LIST -a {folder}"), others);
+                s.expect(&format!("MKD {folder}"), "550 already exists");
+                s.expect("TYPE I", "200 image");
+                let data = s.epsv();
+                s.expect(&format!("STOR {folder}/f"), "150 go");
+                assert_eq!(data.receive().unwrap(), b"hello");
+                s.say("226 done");
+                s.quit();
+            },
+        );
+    }
+}
+
+#[test]
 fn a_server_that_refuses_a_time_is_taken_for_one_that_takes_none() {
     let place = Place::new();
     place.write("u/f", b"hello");

@@ -40,7 +40,7 @@ pub(in crate::client) fn told(connection: &mut Connection, folder: &str) -> Resu
     let mut told = fetch(connection, Some(&arg), false)?;
     if told.rough {
         hidden(connection, &arg, &mut told)?;
-        if folder.contains(PATTERN) {
+        if may_be_pattern(folder) {
             told.doubt("the server may take the folder's name for a pattern");
         }
         if let ([only], false) = (&told.entries[..], told.sure)
@@ -61,6 +61,11 @@ pub(in crate::client) fn told(connection: &mut Connection, folder: &str) -> Resu
         told.doubt("the server lists names that are not UTF-8 text");
     }
     Ok(told)
+}
+
+/// Whether the rows that `LIST` has for a folder may be those of others, which its name stands for as a pattern.
+pub(in crate::client) fn may_be_pattern(folder: &str) -> bool {
+    folder.contains(PATTERN)
 }
 
 /// Asks for the rows of a folder once more, with hidden names among them: `ls -a`. Whether the server has understood shows

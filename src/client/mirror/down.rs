@@ -21,7 +21,8 @@ impl Folder<'_> {
     /// See [`super::open`].
     pub(super) fn down(&mut self, connection: &mut Connection) -> Result<()> {
         let told = listing::told(connection, &self.job.remote)?;
-        if self.step.depth == 0 && told.rough && !told.sure && told.entries.is_empty() {
+        let listed = told.sure || !told.rough || !told.entries.is_empty();
+        if !listed && (self.step.depth == 0 || listing::may_be_pattern(&self.job.remote)) {
             let error =
                 "the server lists nothing there, and does not tell whether there is such a folder";
             return Err(Trouble::Failed(error.to_owned()).into());
@@ -107,9 +108,14 @@ impl Folder<'_> {
     fn clean(&mut self, place: &Path, told: &Told, here: BTreeMap<OsString, Here>) {
         let names: HashSet<&str> = told.entries.iter().map(|entry| &*entry.name).collect();
         let mut extra: Vec<OsString> = here.into_keys().collect();
-        extra.retain(|name| match name.to_str() {
-            Some(name) => !names.contains(name) && !is_part_of_one(name, &names),
-            None => true,
+        extra.retain(|name| match name.to_str().map(text::single_name) {
+            Some(Ok(name)) => !names.contains(name) && !is_part_of_one(name, &names),
+            _ => {
+                let path = place.join(name);
+                let why = "servers leave such names out of their listings";
+                text::say(&format!("left {} alone: {why}", path.display()));
+                false
+            }
         });
         let hidden = |name: &OsString| name.as_encoded_bytes().starts_with(b".");
         let doubt = told.doubt.clone().or_else(|| {

@@ -62,6 +62,16 @@ impl Folder<'_> {
     /// What the server has in the folder, which is made if there is none.
     fn look(&mut self, connection: &mut Connection) -> Result<Told> {
         match listing::told(connection, &self.job.remote) {
+            Ok(told) if told.rough && listing::may_be_pattern(&self.job.remote) => {
+                log::debug!(
+                    "{}: no more is known than that it is there",
+                    self.job.remote
+                );
+                if self.step.depth == 0 {
+                    self.make(connection)?;
+                }
+                Ok(Told::default())
+            }
             Ok(told) if !told.entries.is_empty() || told.sure => Ok(told),
             // There may be none, and the one who has listed the folder above would know.
             Ok(told) => {
