@@ -15,6 +15,7 @@ use super::jobs::{Job, Way, What};
 use super::tree::{self, Found};
 use anyhow::Result;
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::PathBuf;
 pub(super) use tally::Tally;
 use tally::{Act, Deed};
@@ -89,7 +90,7 @@ impl Folder<'_> {
     }
 
     /// Whether something is only to be told, to a name in this folder or to the folder itself; then that is noted.
-    fn would(&mut self, act: Act, name: &str, shown: impl ToString) -> bool {
+    fn would(&mut self, act: Act, name: &str, shown: &dyn Display) -> bool {
         let at = match name {
             "" => self.job.remote.clone(),
             name => self.remote(name),
@@ -97,7 +98,7 @@ impl Folder<'_> {
         self.would_at(act, at, shown)
     }
 
-    fn would_at(&mut self, act: Act, at: String, shown: impl ToString) -> bool {
+    fn would_at(&mut self, act: Act, at: String, shown: &dyn Display) -> bool {
         if self.step.rules.dry_run {
             let shown = shown.to_string();
             self.found.tally.would.push(Deed { at, act, shown });
@@ -105,7 +106,7 @@ impl Folder<'_> {
         self.step.rules.dry_run
     }
 
-    fn keeps(&mut self, place: &dyn std::fmt::Display, doubt: &str) {
+    fn keeps(&mut self, place: &dyn Display, doubt: &str) {
         self.fault(Trouble::Failed(format!(
             "nothing was removed from {place}: {doubt}"
         )));

@@ -50,7 +50,7 @@ impl Folder<'_> {
             }
         }
         // The server has answered all that there was to ask: from here on this folder is not begun anew.
-        if self.step.new && !self.would(Act::Make, "", place.display()) {
+        if self.step.new && !self.would(Act::Make, "", &place.display()) {
             fs::create_dir_all(&place)
                 .map_err(|error| local_trouble("make the folder", &place, &error))?;
         }
@@ -139,7 +139,7 @@ impl Folder<'_> {
     /// Removes something on this side, or tells that it would. Whether it is gone, or would be.
     fn remove_here(&mut self, place: &Path, name: &OsStr) -> bool {
         let path = place.join(name);
-        if self.would(Act::Remove, &name.to_string_lossy(), path.display()) {
+        if self.would(Act::Remove, &name.to_string_lossy(), &path.display()) {
             return true;
         }
         match here::remove(place, name) {

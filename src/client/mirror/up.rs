@@ -52,7 +52,7 @@ impl Folder<'_> {
             });
             let extra: Vec<&Entry> = extra.collect();
             match doubt {
-                Some(doubt) if !extra.is_empty() => self.keeps(&self.job.remote, &doubt),
+                Some(doubt) if !extra.is_empty() => self.keeps(&self.job.remote, doubt),
                 _ => extra.into_iter().for_each(|entry| self.remove_there(entry)),
             }
         }
@@ -149,7 +149,7 @@ impl Folder<'_> {
             return Ok(());
         }
         let local = job.local();
-        if !self.would_at(Act::Put, remote, local.display()) {
+        if !self.would_at(Act::Put, remote, &local.display()) {
             self.found.jobs.push(job);
         }
         Ok(())
@@ -170,7 +170,7 @@ impl Folder<'_> {
             )));
             return Ok(false);
         }
-        if self.would_at(Act::Remove, remote.to_owned(), remote) {
+        if self.would_at(Act::Remove, remote.to_owned(), &remote) {
             return Ok(true);
         }
         match remove(connection, remote, folder) {
