@@ -3,7 +3,6 @@
 use super::text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
-use std::cell::Cell;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -91,8 +90,8 @@ impl Counts {
 #[derive(Debug)]
 pub struct Meter<'a> {
     counts: &'a Counts,
-    position: Cell<u64>,
-    size: Cell<u64>,
+    position: AtomicU64,
+    size: AtomicU64,
 }
 
 impl<'a> Meter<'a> {
@@ -100,25 +99,26 @@ impl<'a> Meter<'a> {
     pub(super) const fn new(counts: &'a Counts, size: u64) -> Self {
         Self {
             counts,
-            position: Cell::new(0),
-            size: Cell::new(size),
+            position: AtomicU64::new(0),
+            size: AtomicU64::new(size),
         }
     }
 
     /// The file's size is this.
     pub fn is_of(&self, size: u64) {
-        shift(&self.counts.total, self.size.replace(size), size);
+        shift(&self.counts.total, self.size.swap(size, Relaxed), size);
     }
 
     /// The file begins, or begins again, at this byte.
     pub fn begins_at(&self, position: u64) {
-        let before = self.position.replace(position);
+        let before = self.position.swap(position, Relaxed);
         shift(&self.counts.position, before, position);
     }
 
     /// So many bytes more.
     pub fn moved(&self, count: u64) {
-        self.begins_at(self.position.get() + count);
+        self.position.fetch_add(count, Relaxed);
+        self.counts.position.fetch_add(count, Relaxed);
         self.counts.moved.fetch_add(count, Relaxed);
     }
 }

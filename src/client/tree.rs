@@ -62,7 +62,7 @@ fn remote(connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
     fs::create_dir_all(&folder)
         .map_err(|error| local_trouble("make the folder", &folder, &error))?;
     let jobs = entries.into_iter().map(|entry| {
-        let what = of_entry(&entry, depth);
+        let what = of_entry(connection, &entry, depth);
         // `listing` has let through only what can be a name in this folder.
         job.inner(entry.name, what)
     });
@@ -72,18 +72,22 @@ fn remote(connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
     })
 }
 
-/// What a link is only the server knows, and it says so when it is asked for the file.
-pub(super) fn of_entry(entry: &Entry, depth: u32) -> What {
+/// What a listed entry is about. What a link is only the server knows, and it says so when it is asked for the file.
+fn of_entry(connection: &Connection, entry: &Entry, depth: u32) -> What {
     match entry.kind {
         Kind::Folder => What::Folder { depth: depth + 1 },
-        Kind::File => What::File {
-            size: entry.size,
-            modified: entry.modified,
-        },
-        _ => What::File {
-            size: None,
-            modified: None,
-        },
+        _ => file(connection, entry),
+    }
+}
+
+/// A file as a listing tells of it. The times of a `LIST` are those of a minute or a day: better than none.
+pub(super) fn file(connection: &Connection, entry: &Entry) -> What {
+    let able = &connection.abilities;
+    What::File {
+        size: entry.size.filter(|_| entry.kind == Kind::File),
+        modified: entry
+            .modified
+            .filter(|_| entry.kind == Kind::File && (able.mlsd || !able.mdtm)),
     }
 }
 
@@ -118,10 +122,9 @@ fn local(job: &Job, depth: u32) -> Result<Found> {
 
 /// What there is to be sent at a path, if anything.
 pub(super) fn of_path(path: &Path, depth: u32) -> Option<What> {
-    let file = |size, modified| Some(What::File { size, modified });
     let Ok(metadata) = fs::metadata(path) else {
         // Whoever opens it will say what is wrong.
-        return file(None, None);
+        return Some(What::FILE);
     };
     let why = match metadata.is_dir() {
         // A link may lead out of the tree, or back to its top.
@@ -129,8 +132,10 @@ pub(super) fn of_path(path: &Path, depth: u32) -> Option<What> {
         true => return Some(What::Folder { depth: depth + 1 }),
         false if metadata.is_file() => {
             let modified = metadata.modified().ok();
-            let modified = modified.and_then(|time| Timestamp::try_from(time).ok());
-            return file(Some(metadata.len()), modified);
+            return Some(What::File {
+                size: Some(metadata.len()),
+                modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
+            });
         }
         false => "neither a file nor a folder",
     };

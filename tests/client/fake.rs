@@ -134,13 +134,21 @@ impl Session {
         data
     }
 
-    /// Everything up to a `STOR f`, which is answered with `reply`.
+    /// Everything up to a `STOR f.part`, which is answered with `reply`: that is what an upload of `f` is called until it is
+    /// whole.
     #[track_caller]
     pub fn stor(&mut self, reply: &str) -> Data {
         self.expect("TYPE I", "200 image");
         let data = self.epsv();
-        self.expect("STOR f", reply);
+        self.expect("STOR f.part", reply);
         data
+    }
+
+    /// Gives an upload that is whole its name.
+    #[track_caller]
+    pub fn named(&mut self, name: &str) {
+        self.expect(&format!("RNFR {name}.part"), "350 to what?");
+        self.expect(&format!("RNTO {name}"), "250 done");
     }
 }
 

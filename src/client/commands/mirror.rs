@@ -6,7 +6,7 @@ use super::remote_names;
 use crate::client::Client;
 use crate::client::error::Trouble;
 use crate::client::glob::{Want, split};
-use crate::client::jobs::{self, Job, Way, What};
+use crate::client::jobs::{self, Job, Orders, Way, What};
 use crate::client::mirror::{Rules, Step};
 use crate::client::text;
 use crate::client::words::Word;
@@ -30,7 +30,11 @@ pub(super) fn mirror(client: &mut Client, arguments: &[Word]) -> Result<ControlF
         true => (Way::Up, up(&typed)?),
     };
     let remote = job.remote.clone();
-    let outcome = jobs::run(client, way, vec![job]);
+    let orders = Orders {
+        mirror: Some(typed.rules),
+        ..Orders::plain(way)
+    };
+    let outcome = jobs::run(client, orders, vec![job]);
     if way == Way::Up && !typed.rules.dry_run {
         client.wrote(&remote);
     }
@@ -96,16 +100,12 @@ fn up(typed: &Typed<'_>) -> Result<Job> {
 }
 
 fn job(typed: &Typed<'_>, folder: PathBuf, remote: &str) -> Job {
-    Job {
-        folder,
-        name: String::new(),
-        remote: remote.to_owned(),
-        what: What::Mirror(Step {
-            rules: typed.rules,
-            depth: 0,
-            new: false,
-        }),
-    }
+    let what = What::Mirror(Step {
+        rules: typed.rules,
+        depth: 0,
+        new: false,
+    });
+    Job::new(folder, String::new(), remote.to_owned(), what)
 }
 
 impl Typed<'_> {

@@ -55,7 +55,7 @@ impl Folder<'_> {
                 .map_err(|error| local_trouble("make the folder", &place, &error))?;
         }
         for (entry, here) in different {
-            self.fetch(&place, entry, here);
+            self.fetch(connection, &place, entry, here);
         }
         if self.step.rules.delete {
             self.clean(&place, &told, here);
@@ -64,7 +64,7 @@ impl Folder<'_> {
     }
 
     /// Notes what is to be done for an entry of the server's folder.
-    fn fetch(&mut self, place: &Path, entry: &Entry, here: Option<Here>) {
+    fn fetch(&mut self, connection: &Connection, place: &Path, entry: &Entry, here: Option<Here>) {
         let what = match (entry.kind, here) {
             (Kind::Folder, None) => self.inner(true),
             (Kind::Folder, Some(Here::Folder)) => self.inner(false),
@@ -80,16 +80,12 @@ impl Folder<'_> {
             (_, Some(Here::Folder | Here::LinkToFolder)) if !self.clear(place, entry, "folder") => {
                 return;
             }
-            _ => tree::of_entry(entry, self.step.depth),
+            _ => tree::file(connection, entry),
         };
         let (remote, name) = (self.remote(&entry.name), entry.name.clone());
         if matches!(what, What::Mirror(_)) || !self.would(Act::Get, &entry.name, &remote) {
-            self.found.jobs.push(Job {
-                folder: place.to_owned(),
-                name,
-                remote,
-                what,
-            });
+            let job = Job::new(place.to_owned(), name, remote, what);
+            self.found.jobs.push(job);
         }
     }
 
