@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn usage_says_how_many_arguments_there_are() {
         let takes = |name| Verb::find(name).unwrap().arguments();
-        assert_eq!(takes("get"), 1..=3);
+        assert_eq!(takes("get"), 1..=4);
         assert_eq!(takes("mirror"), 1..=5);
         assert_eq!(takes("pwd"), 0..=0);
         assert_eq!(takes("rm"), 1..=usize::MAX);

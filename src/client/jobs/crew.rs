@@ -112,9 +112,8 @@ impl Crew {
     fn work(self: &Arc<Self>, worker: &mut Worker) {
         while let Some(job) = self.take(worker) {
             self.recruit();
-            let job = match self.one_behind_the_other(worker, job) {
-                Some(job) => job,
-                None => continue,
+            let Some(job) = self.one_behind_the_other(worker, job) else {
+                continue;
             };
             match self.persist(worker, &job) {
                 Err(error) if worker.helps && is_crowded(&error) => {
@@ -239,8 +238,8 @@ impl Crew {
             next = next.or_else(|| more(pipeline));
             match next.take() {
                 Some(job) => {
-                    if let Err((job, error)) = pipeline.add(job) {
-                        self.settle(&job, Err(error));
+                    if let Err(failed) = pipeline.add(job) {
+                        self.settle(&failed.0, Err(failed.1));
                     }
                 }
                 // What is asked for makes room for more.
@@ -280,7 +279,12 @@ impl Crew {
                 if is_crowded(&error) {
                     self.queue().crowd();
                 }
-                self.put_back([Job { alone: true, ..job }]);
+                let mut queue = self.queue();
+                queue.active -= 1;
+                // Behind the others, which need not wait for it.
+                queue.files.push_back(Job { alone: true, ..job });
+                drop(queue);
+                self.changed.notify_all();
             }
             outcome => self.settle(&job, outcome.map(Done::Moved)),
         }
@@ -288,7 +292,7 @@ impl Crew {
 
     /// Does a job, and does it again after a while if what went wrong may go right then.
     fn persist(&self, worker: &mut Worker, job: &Job) -> Result<Done> {
-        let meter = Meter::new(&self.counts, job.size());
+        let meter = Meter::new(&self.counts, &job.remote, job.size());
         let options = &self.login.options;
         let mut tries = 0;
         loop {

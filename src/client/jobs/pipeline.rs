@@ -163,12 +163,12 @@ impl<'c> Pipeline<'c> {
     ///
     /// # Errors
     /// The job cannot be done at all. What is wrong with the connection is told by [`Self::turn`].
-    pub(super) fn add(&mut self, job: Job) -> Result<(), (Job, anyhow::Error)> {
+    pub(super) fn add(&mut self, job: Job) -> Result<(), Box<(Job, anyhow::Error)>> {
         let (command, load) = match self.load(&job) {
             Ok(loaded) => loaded,
-            Err(error) => return Err((job, error)),
+            Err(error) => return Err(Box::new((job, error))),
         };
-        let meter = Meter::new(self.counts, job.size());
+        let meter = Meter::new(self.counts, &job.remote, job.size());
         self.asked.push_back(Flight {
             job,
             meter,
