@@ -3,6 +3,7 @@
 
 mod files;
 pub(super) mod local;
+mod mirror;
 mod remote;
 mod session;
 mod table;
@@ -325,6 +326,7 @@ mod tests {
     fn usage_says_how_many_arguments_there_are() {
         let takes = |name| Verb::find(name).unwrap().arguments();
         assert_eq!(takes("get"), 1..=4);
+        assert_eq!(takes("mirror"), 1..=5);
         assert_eq!(takes("pwd"), 0..=0);
         assert_eq!(takes("rm"), 1..=usize::MAX);
         assert_eq!(takes("ls"), 0..=usize::MAX);

@@ -88,6 +88,7 @@ pub struct Connection {
     /// Several data connections may be prepared at a time.
     prepared: bool,
     broken: bool,
+    last_words: String,
     /// `NOOP`s that have not been answered yet.
     pulses: u32,
     /// How fast the data may flow; all connections of the client share it.
@@ -152,6 +153,7 @@ impl Connection {
             image_type: false,
             prepared: false,
             broken: false,
+            last_words: String::new(),
             pulses: 0,
             pace: None,
             abilities: Abilities {
@@ -193,6 +195,12 @@ impl Connection {
     #[must_use]
     pub const fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// What the server said at the end of the last transfer, which may be more than that it went well.
+    #[must_use]
+    pub(super) fn last_words(&self) -> &str {
+        &self.last_words
     }
 
     /// Whether the server still listens, as far as can be told without asking it. A reply that nobody waits for is

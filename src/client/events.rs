@@ -82,6 +82,25 @@ pub enum Event {
     },
     /// A file or folder on the server is gone.
     Removed(String),
+    /// A file or folder on this side is gone.
+    RemovedHere(PathBuf),
+    /// A folder is a mirror of another.
+    Mirrored {
+        /// The one on the server.
+        remote: String,
+        /// How many files were copied.
+        files: u64,
+        /// Of so many.
+        of: u64,
+        /// How many were as they should be.
+        same: u64,
+        /// How many files and whole trees are gone.
+        removed: u64,
+        /// How many bytes were moved.
+        bytes: u64,
+        /// In what time.
+        took: Duration,
+    },
     /// A folder on the server is there.
     Made(String),
     /// A file or folder on the server has another name.
@@ -241,6 +260,23 @@ impl Event {
                 .with("bytes", *bytes)
                 .with("seconds", *took),
             Self::Removed(remote) => event("removed").with("remote", remote.as_str()),
+            Self::RemovedHere(path) => event("removed").with("local", path.display().to_string()),
+            Self::Mirrored {
+                remote,
+                files,
+                of,
+                same,
+                removed,
+                bytes,
+                took,
+            } => event("mirrored")
+                .with("remote", remote.as_str())
+                .with("files", *files)
+                .with("of", *of)
+                .with("same", *same)
+                .with("removed", *removed)
+                .with("bytes", *bytes)
+                .with("seconds", *took),
             Self::Made(remote) => event("made").with("remote", remote.as_str()),
             Self::Renamed { from, to } => event("renamed")
                 .with("from", from.as_str())
@@ -314,6 +350,26 @@ impl fmt::Display for Event {
                 write!(f, "{verb} {files} of {of} files: {moved}")
             }
             Self::Removed(path) => write!(f, "removed {path}"),
+            Self::RemovedHere(path) => write!(f, "removed {}", path.display()),
+            Self::Mirrored {
+                remote,
+                files,
+                of,
+                same,
+                removed,
+                bytes,
+                took,
+            } => {
+                write!(f, "{remote}: {files}")?;
+                if files != of {
+                    write!(f, " of {of}")?;
+                }
+                let moved = text::rate(*bytes, *took);
+                write!(
+                    f,
+                    " copied, {same} as they should be, {removed} removed; {moved}"
+                )
+            }
             Self::Made(path) => write!(f, "made {path}"),
             Self::Renamed { from, to } => write!(f, "renamed {from} to {to}"),
             Self::ModeSet { remote, mode } => write!(f, "set to {mode:03o}: {remote}"),

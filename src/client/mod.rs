@@ -14,6 +14,7 @@ mod jobs;
 pub mod json;
 pub mod listing;
 mod login;
+mod mirror;
 mod names;
 pub mod netrc;
 pub mod oneshot;

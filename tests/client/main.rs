@@ -10,6 +10,7 @@ mod interrupt;
 mod json;
 mod listing;
 mod long;
+mod mirror;
 mod oneshot;
 mod progress;
 mod resume;
@@ -18,6 +19,7 @@ mod script;
 mod session;
 #[allow(unreachable_pub)]
 mod terminal;
+#[allow(unreachable_pub)]
 mod tree;
 mod upload;
 mod verbs;

@@ -124,7 +124,7 @@ fn fetch(
     let landed = |(remote, what): (String, What)| {
         let (folder, name) = match what {
             What::Folder { .. } => landing(downloads, to, remote.trim_end_matches('/'), many)?,
-            What::File { .. } => landing(downloads, to, &remote, many)?,
+            _ => landing(downloads, to, &remote, many)?,
         };
         let name = match what {
             // These say where a folder is and not what it is called: what is in it lands there itself.
@@ -135,8 +135,8 @@ fn fetch(
     };
     let jobs = remotes.into_iter().map(landed).collect::<Result<_>>()?;
     let orders = Orders {
-        way: Way::Down,
         segments: options.segments,
+        ..Orders::plain(Way::Down)
     };
     jobs::run(client, orders, jobs)
 }
@@ -187,6 +187,20 @@ fn landing(
     let Some(to) = to else {
         return Ok((downloads.to_owned(), own));
     };
+    let path = below(downloads, to)?;
+    if many || to.text.ends_with('/') || path.is_dir() {
+        return Ok((path, own));
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default().to_owned();
+    Ok((path.parent().map_or(PathBuf::new(), Path::to_owned), name))
+}
+
+/// A local path for downloads, as it was typed.
+///
+/// # Errors
+/// [`Trouble::Usage`]: it leads out of the downloads folder.
+pub(super) fn below(downloads: &Path, to: &Word) -> Result<PathBuf, Trouble> {
     let typed = local::path(&to.text, to.bare);
     if typed.is_relative() && typed.components().any(|part| part == Component::ParentDir) {
         return Err(Trouble::Usage(format!(
@@ -194,13 +208,7 @@ fn landing(
             to.text
         )));
     }
-    let path = downloads.join(typed);
-    if many || to.text.ends_with('/') || path.is_dir() {
-        return Ok((path, own));
-    }
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.unwrap_or_default().to_owned();
-    Ok((path.parent().map_or(PathBuf::new(), Path::to_owned), name))
+    Ok(downloads.join(typed))
 }
 
 pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {

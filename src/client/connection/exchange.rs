@@ -73,6 +73,7 @@ impl Connection {
         body: impl FnOnce(Data<'_>) -> Result<T>,
     ) -> Result<T> {
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
+        self.last_words = begun.lines().join(" ");
         let body = |connection: &mut Self| body(connection.data(open()?));
         let outcome = match begun.class() {
             Class::Preliminary => body(self),
@@ -91,7 +92,8 @@ impl Connection {
                     Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
                     _ => self.limits.silence,
                 };
-                accepted(self.last_reply(command.verb(), limit)?)?;
+                let last = accepted(self.last_reply(command.verb(), limit)?)?;
+                self.last_words = last.lines().join(" ");
                 Ok(value)
             }
             // The last reply is asked for by an `ABOR`.

@@ -10,7 +10,7 @@ use crate::client::events::{Event, Failure};
 use crate::client::login::Login;
 use crate::client::progress::{Counts, Progress};
 use crate::client::transfer::Moved;
-use crate::client::{interrupt, tree};
+use crate::client::{interrupt, mirror, tree};
 use anyhow::Result;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct Crew {
     pub(super) way: Way,
     pub(super) login: Login,
+    /// How a mirror is made, if it is one, and what of.
+    mirror: Option<(mirror::Rules, String)>,
     /// There may be more than one file.
     pub(super) many: bool,
     /// Over how many connections a file comes.
@@ -42,6 +44,8 @@ pub(super) enum Done {
     Moved(Moved),
     /// A folder is made, with this to be moved into it.
     Opened(tree::Found),
+    /// It is gone from the server, and this is to be told.
+    Removed(Event),
 }
 
 impl Crew {
@@ -53,11 +57,17 @@ impl Crew {
         most: usize,
         name: String,
     ) -> Arc<Self> {
-        let Orders { way, segments } = orders;
+        let Orders {
+            way,
+            segments,
+            mirror,
+        } = orders;
+        let mirror = mirror.map(|rules| (rules, name.clone()));
         let counts = Arc::new(Counts::new(name));
         Arc::new(Self {
             way,
             login,
+            mirror,
             many,
             segments,
             progress: Mutex::new(Some(Progress::show(&counts))),
@@ -133,7 +143,7 @@ impl Crew {
             queue.active -= 1;
             match job.what {
                 What::File { .. } => queue.files.push_front(job),
-                What::Folder { .. } => queue.folders.push(job),
+                _ => queue.folders.push(job),
             }
         }
         drop(queue);
@@ -213,7 +223,12 @@ impl Crew {
                     told.push(Event::Failed(Failure::from(&fault)));
                     queue.fail(fault);
                 }
+                queue.tally.add(found.tally);
                 queue.add(self.way, &self.counts, found.jobs);
+            }
+            Ok(Done::Removed(event)) => {
+                queue.tally.removed += 1;
+                told.push(event);
             }
             Err(error) if is_interrupted(&error) || interrupt::is_raised() => queue.stopped = true,
             Err(error) if self.many => {
@@ -221,7 +236,7 @@ impl Crew {
                 queue.stopped |= is_unreachable(&error);
                 let error = error.context(job.remote.clone());
                 told.push(Event::Failed(Failure::from(&error)));
-                queue.tried += usize::from(matches!(job.what, What::Folder { .. }));
+                queue.tried += usize::from(!matches!(job.what, What::File { .. }));
                 queue.fail(error);
             }
             Err(error) => queue.fail(error),
@@ -282,7 +297,10 @@ impl Crew {
             ))
             .into());
         }
-        if found > 1 {
+        if let Some((rules, name)) = &self.mirror {
+            let moved = (self.counts.moved(), took);
+            std::mem::take(&mut queue.tally).tell(*rules, name, (done, found), moved)?;
+        } else if found > 1 {
             Event::Total {
                 down: self.way == Way::Down,
                 files: done,

@@ -1,6 +1,7 @@
 //! The jobs that nobody has begun yet, in the order in which they are to be begun.
 
 use super::{Job, Way, What};
+use crate::client::mirror::Tally;
 use crate::client::progress::Counts;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub(super) struct Queue {
     pub(super) tried: usize,
     pub(super) failed: usize,
     pub(super) first: Option<anyhow::Error>,
+    /// What a mirror has come to besides.
+    pub(super) tally: Tally,
 }
 
 impl Queue {
@@ -57,6 +60,7 @@ impl Queue {
             tried: 0,
             failed: 0,
             first: None,
+            tally: Tally::default(),
         }
     }
 
@@ -109,7 +113,9 @@ impl Queue {
     pub(super) fn add(&mut self, way: Way, counts: &Counts, jobs: Vec<Job>) {
         for job in jobs {
             match job.what {
-                What::Folder { .. } => self.folders.push(job),
+                What::Folder { .. } | What::Mirror(_) | What::Remove { .. } => {
+                    self.folders.push(job);
+                }
                 What::File { .. } => {
                     counts.found(job.size());
                     self.tried += 1;

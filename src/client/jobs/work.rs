@@ -9,7 +9,7 @@ use crate::client::connection::Connection;
 use crate::client::error::{Trouble, is_crowded, is_temporary};
 use crate::client::events::Event;
 use crate::client::progress::Meter;
-use crate::client::{download, interrupt, tree, upload};
+use crate::client::{download, interrupt, mirror, tree, upload};
 use crate::protocol::command::Arg;
 use anyhow::Result;
 use std::sync::Arc;
@@ -170,9 +170,18 @@ impl Crew {
             Some(connection) if alive => connection,
             connection => connection.insert(self.login.dial(|| self.login.password())?),
         };
-        if let What::Folder { depth } = job.what {
-            return tree::open(self.way, connection, job, depth).map(Done::Opened);
-        }
+        let told = match job.what {
+            What::File { modified, .. } => modified,
+            What::Folder { depth } => {
+                return tree::open(self.way, connection, job, depth).map(Done::Opened);
+            }
+            What::Mirror(step) => {
+                return mirror::open(self.way, connection, job, step).map(Done::Opened);
+            }
+            What::Remove { folder } => {
+                return mirror::remove(connection, &job.remote, folder).map(Done::Removed);
+            }
+        };
         let remote: Arg = job.remote.parse()?;
         let verify = self.login.options.verify;
         let moved = match self.way {
@@ -185,7 +194,10 @@ impl Crew {
                 };
                 segments::fetch(connection, &self.login, &wanted, meter)
             }
-            Way::Down => download::get(connection, &remote, &job.folder, &job.name, verify, meter),
+            Way::Down => {
+                let local = (&*job.folder, &*job.name);
+                download::get(connection, &remote, local, told, verify, meter)
+            }
             Way::Up => {
                 let local = job.local();
                 let record =
