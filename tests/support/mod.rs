@@ -7,14 +7,17 @@
 
 mod client;
 mod data;
+mod link;
 mod process;
 mod raw;
+mod relay;
 mod reply;
 mod server;
 mod sockets;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
+pub(crate) use link::Link;
 pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, pss_kib, raise_file_limit, signal,
     threads,
