@@ -10,6 +10,7 @@ mod data;
 mod link;
 mod process;
 mod raw;
+pub(crate) mod readme;
 mod relay;
 mod reply;
 mod server;
