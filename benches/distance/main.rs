@@ -17,6 +17,9 @@ mod support;
 
 use peers::{PEERS, Peer};
 use place::{Load, Place};
+use signal_hook::consts::SIGINT;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::Link;
 use support::readme::{self, row};
@@ -51,11 +54,20 @@ struct Task {
     up: bool,
 }
 
+impl Task {
+    const fn direction(self) -> &'static str {
+        if self.up { "up" } else { "down" }
+    }
+}
+
 /// For each task, for each client, the times of its rounds. None: it is missing, or it failed.
 type Times = Vec<Vec<Vec<Duration>>>;
 
 fn main() {
     let rounds = rounds();
+    // What has been made, gigabytes of memory among it, goes with its owners.
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, Arc::clone(&stop)).expect("Ctrl-C can be waited for");
     for peer in PEERS {
         for need in peer.needs.iter().filter(|need| !programs::has(need)) {
             println!("skipped: no {need}, so no {}", peer.name);
@@ -69,22 +81,28 @@ fn main() {
                 files: 200,
                 large: 64 << 20,
             };
-            let times = measure(&Place::new(Some(link), &load), &load, rounds);
+            let times = measure(&Place::new(Some(link), &load, &stop), &load, rounds);
             let names = ["200 files of 4 KiB", "one file of 64 MiB"];
             tables += &table("round trip of 20 ms", names, &times);
             report_goals(&times);
         }
         Err(why) => println!("skipped: no link with a round trip here: {why}"),
     }
+    if stop.load(Ordering::Relaxed) {
+        return;
+    }
     let load = Load {
         folders: (0..20).map(|number| format!("many/{number:02}")).collect(),
         files: 100,
         large: 1 << 30,
     };
-    let times = measure(&Place::new(None, &load), &load, rounds);
+    let times = measure(&Place::new(None, &load, &stop), &load, rounds);
     let names = ["2,000 files of 4 KiB", "one file of 1 GiB"];
     tables += "\n";
     tables += &table("one machine", names, &times);
+    if stop.load(Ordering::Relaxed) {
+        return;
+    }
     println!("\n{tables}");
     if std::env::var_os("FTP_WRITE_TABLES").is_some() {
         write(&tables);
@@ -107,12 +125,16 @@ fn measure(place: &Place, load: &Load, rounds: usize) -> Times {
             for (who, peer) in PEERS.iter().enumerate() {
                 let before = &mut times[which][who];
                 let long = before.iter().any(|time| *time > LONG);
-                if long || failed[which][who] || !has(peer) {
+                if long || failed[which][who] || !has(peer) || place.is_stopped() {
                     continue;
                 }
                 let command = (peer.tasks[which])(place, load);
-                let direction = if task.up { "up" } else { "down" };
-                let what = format!("round {round}: {} {direction}, {}", task.name, peer.name);
+                let what = format!(
+                    "round {round}: {} {}, {}",
+                    task.name,
+                    task.direction(),
+                    peer.name
+                );
                 match place.time(command, task.name, task.up) {
                     Ok(time) => {
                         println!("{what}: {}", seconds(time));
@@ -150,8 +172,7 @@ fn table(title: &str, names: [&str; 2], times: &Times) -> String {
     let mut text = row(&clients);
     text += &row(&[&["---"], &vec!["--:"; PEERS.len()][..]].concat());
     for (which, task) in TASKS.iter().enumerate() {
-        let direction = if task.up { "up" } else { "down" };
-        let mut cells = vec![format!("{} {direction}", names[which / 2])];
+        let mut cells = vec![format!("{} {}", names[which / 2], task.direction())];
         let ours = median(&times[which][0]);
         for (who, times) in times[which].iter().enumerate() {
             cells.push(match (median(times), ours) {

@@ -7,6 +7,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -39,11 +41,13 @@ pub(crate) struct Place {
     /// Holds `local`, `home` and what the servers of the bench keep.
     folder: TempDir,
     link: Option<Link>,
+    /// Set by Ctrl-C.
+    stop: Arc<AtomicBool>,
 }
 
 impl Place {
     /// The servers on the far side of `link`, or on the loopback address, and all of `load` on both sides.
-    pub(crate) fn new(link: Option<Link>, load: &Load) -> Self {
+    pub(crate) fn new(link: Option<Link>, load: &Load, stop: &Arc<AtomicBool>) -> Self {
         let host = link.as_ref().map_or(Ipv4Addr::LOCALHOST, |_| Link::FAR);
         let far = |act: &(dyn Fn() -> (Server, SocketAddr) + Sync)| match &link {
             Some(link) => link.far(act),
@@ -66,6 +70,7 @@ impl Place {
             ssh_address,
             folder,
             link,
+            stop: Arc::clone(stop),
         };
         place.ssh = place.start_ssh();
         for side in [place.root(), &place.local()] {
@@ -123,6 +128,11 @@ impl Place {
         Ok(time)
     }
 
+    /// Whether somebody has pressed Ctrl-C.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     fn run(&self, mut command: Command) -> Result<Duration, String> {
         let log = self.home().join("log");
         let home = self.home();
@@ -143,6 +153,7 @@ impl Place {
             let time = start.elapsed();
             match ended {
                 Some(status) if status.success() => return Ok(time),
+                None if self.is_stopped() => return Err("stopped".to_owned()),
                 None if time < PATIENCE => thread::sleep(TICK),
                 _ => {
                     let status = ended.map_or("no end".to_owned(), |status| status.to_string());

@@ -105,7 +105,7 @@ fn session(server: &Server, folder: &Path) -> Terminal {
     terminal.line("help put");
     terminal.keys("get *.mp4", "ftp> get *.mp4");
     terminal.enter_until("%", || {
-        fetch_slowly(server, &folder.join("client_downloads"))
+        fetch_slowly(server, &folder.join("client_downloads"));
     });
     terminal
 }

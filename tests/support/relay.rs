@@ -44,7 +44,7 @@ impl Relay {
         }
         let flows = Arc::new(Mutex::new(Flows::default()));
         let ours = Arc::clone(&flows);
-        let thread = thread::spawn(move || carry([near, far], &stopped, delay, &ours));
+        let thread = thread::spawn(move || carry(&[near, far], &stopped, delay, &ours));
         Self {
             flows,
             stop: Some(stop),
@@ -83,7 +83,7 @@ fn lock(flows: &Mutex<Flows>) -> MutexGuard<'_, Flows> {
 }
 
 /// Carries frames until `stopped` is closed: those of `files[0]` to `files[1]`, and back.
-fn carry(files: [File; 2], stopped: &UnixStream, delay: Duration, flows: &Mutex<Flows>) {
+fn carry(files: &[File; 2], stopped: &UnixStream, delay: Duration, flows: &Mutex<Flows>) {
     let mut waiting: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
     let mut frame = vec![0; FRAME];
     loop {
