@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 use support::{Server, wait_until};
 use tempfile::TempDir;
-use terminal::{COLUMNS, Terminal};
+use terminal::Terminal;
 
 /// 2026-03-01 09:30 UTC, from which on the files of the picture are dated.
 const START: u64 = 1_772_357_400;
@@ -46,7 +46,7 @@ fn the_picture_of_the_readme_is_what_the_client_shows() {
     let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
     fs::write(folder.path().join("notes.txt"), [b'a'; 3_071]).expect("a file to send");
     let terminal = session(&server, folder.path());
-    let drawn = svg::draw(&terminal.screen(), COLUMNS, "ftp-client");
+    let drawn = svg::draw(&terminal.screen(), "ftp-client");
     // So that it can end.
     server.signal(Signal::CONT);
 
@@ -92,10 +92,7 @@ fn session(server: &Server, folder: &Path) -> Terminal {
     // The first shows that there are several, the second which.
     terminal.keys("\t\t", "ftp> get re");
     wait_until("the names", || {
-        terminal
-            .screen()
-            .contents()
-            .contains("readme.txt  report.pdf")
+        terminal.lines_with("readme.txt  report.pdf") == 1
     });
     terminal.keys("p\t", "ftp> get report.pdf");
     terminal.enter();
@@ -104,8 +101,9 @@ fn session(server: &Server, folder: &Path) -> Terminal {
     terminal.line("gte canal.mp4");
     terminal.line("help put");
     terminal.keys("get *.mp4", "ftp> get *.mp4");
-    terminal.enter_until("%", || {
-        fetch_slowly(server, &folder.join("client_downloads"));
+    terminal.enter_meanwhile(|| fetch_slowly(server, &folder.join("client_downloads")));
+    wait_until("a bar for each film, and one for both", || {
+        terminal.lines_with("%") == 3
     });
     terminal
 }

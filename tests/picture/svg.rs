@@ -1,7 +1,7 @@
 //! A terminal's screen as an SVG picture: text, with colours, in a window.
 
+use avt::{Cell, Color, Line, Terminal as Screen};
 use std::fmt::Write;
-use vt100::{Cell, Color, Screen};
 
 const SIZE: f64 = 14.0;
 /// How wide a letter is: in nearly every font of fixed width this part of its size.
@@ -22,13 +22,14 @@ const PALETTE: [&str; 16] = [
 ];
 
 /// All rows of the screen that have something.
-pub(crate) fn draw(screen: &Screen, columns: u16, title: &str) -> String {
-    let rows = screen.rows(0, columns).collect::<Vec<_>>();
-    let used = rows.iter().rposition(|row| !row.trim().is_empty());
-    let used = used.map_or(1, |last| last + 1);
-    let width = f64::from(columns) * WIDTH + 2.0 * MARGIN;
-    let count = u16::try_from(used).expect("a screen's rows");
-    let height = BAR + f64::from(count) * HEIGHT + 2.0 * MARGIN;
+pub(crate) fn draw(screen: &Screen, title: &str) -> String {
+    let lines: Vec<&Line> = screen.screen().visible_lines().collect();
+    let used = lines
+        .iter()
+        .rposition(|line| !line.text().trim().is_empty());
+    let lines = &lines[..used.map_or(0, |last| last + 1)];
+    let width = wide(screen.size().0) + 2.0 * MARGIN;
+    let height = top(lines.len()) + MARGIN;
     let mut svg = String::new();
     let _ = writeln!(
         svg,
@@ -55,8 +56,8 @@ pub(crate) fn draw(screen: &Screen, columns: u16, title: &str) -> String {
         "<text x=\"50%\" y=\"23\" text-anchor=\"middle\" fill=\"{FAINT}\">{}</text>",
         escaped(title)
     );
-    for row in 0..count {
-        for run in runs(screen, row, columns) {
+    for (row, line) in lines.iter().enumerate() {
+        for run in runs(line) {
             run.write(&mut svg, row);
         }
     }
@@ -65,36 +66,27 @@ pub(crate) fn draw(screen: &Screen, columns: u16, title: &str) -> String {
 
 /// Letters beside each other that look alike.
 struct Run {
-    column: u16,
-    columns: u16,
+    column: usize,
+    columns: usize,
     text: String,
     style: String,
 }
 
-fn runs(screen: &Screen, row: u16, columns: u16) -> Vec<Run> {
+fn runs(line: &Line) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for column in 0..columns {
-        let Some(cell) = screen.cell(row, column) else {
-            break;
-        };
-        if cell.is_wide_continuation() {
-            continue;
-        }
-        let text = if cell.has_contents() {
-            cell.contents()
-        } else {
-            " "
-        };
-        let (style, wide) = (style(cell), if cell.is_wide() { 2 } else { 1 });
+    for (column, cell) in line.cells().iter().enumerate() {
+        let (style, columns) = (style(cell), usize::from(cell.width()));
         match runs.last_mut() {
+            // The second half of a wide letter.
+            _ if columns == 0 => {}
             Some(run) if run.style == style => {
-                run.text += text;
-                run.columns += wide;
+                run.text.push(cell.char());
+                run.columns += columns;
             }
             _ => runs.push(Run {
                 column,
-                columns: wide,
-                text: text.to_owned(),
+                columns,
+                text: cell.char().to_string(),
                 style,
             }),
         }
@@ -104,56 +96,59 @@ fn runs(screen: &Screen, row: u16, columns: u16) -> Vec<Run> {
 
 impl Run {
     /// Its place and length are said, so that each font gives the same picture.
-    fn write(&self, svg: &mut String, row: u16) {
+    fn write(&self, svg: &mut String, row: usize) {
         let text = self.text.trim_end();
         let blanks = self.text.chars().count() - text.chars().count();
-        let columns = self.columns - u16::try_from(blanks).expect("no more than the columns");
+        let columns = self.columns - blanks;
         if columns == 0 {
             return;
         }
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.0}\" textLength=\"{:.1}\" xml:space=\"preserve\"{}>{}</text>",
-            left(self.column),
+            MARGIN + wide(self.column),
             top(row) + SIZE,
-            f64::from(columns) * WIDTH,
+            wide(columns),
             self.style,
             escaped(text)
         );
     }
 }
 
-fn left(column: u16) -> f64 {
-    MARGIN + f64::from(column) * WIDTH
+/// How wide so many columns are.
+fn wide(columns: usize) -> f64 {
+    f64::from(u16::try_from(columns).expect("a terminal's columns")) * WIDTH
 }
 
-fn top(row: u16) -> f64 {
-    BAR + MARGIN + f64::from(row) * HEIGHT
+/// Where a row begins.
+fn top(row: usize) -> f64 {
+    BAR + MARGIN + f64::from(u16::try_from(row).expect("a terminal's rows")) * HEIGHT
 }
 
 /// What SVG has for a cell's looks.
 fn style(cell: &Cell) -> String {
     let mut style = String::new();
-    match cell.fgcolor() {
-        Color::Idx(index) if index < 16 => {
+    let pen = cell.pen();
+    match pen.foreground() {
+        Some(Color::Indexed(index)) if index < 16 => {
             let _ = write!(style, " fill=\"{}\"", PALETTE[usize::from(index)]);
         }
-        Color::Rgb(red, green, blue) => {
+        Some(Color::RGB(colour)) => {
+            let (red, green, blue) = (colour.r, colour.g, colour.b);
             let _ = write!(style, " fill=\"#{red:02x}{green:02x}{blue:02x}\"");
         }
-        Color::Default | Color::Idx(_) => {}
+        // The client has no others.
+        Some(Color::Indexed(_)) | None => {}
     }
-    if cell.bold() {
-        style += " font-weight=\"bold\"";
-    }
-    if cell.dim() {
-        style += " opacity=\"0.6\"";
-    }
-    if cell.italic() {
-        style += " font-style=\"italic\"";
-    }
-    if cell.underline() {
-        style += " text-decoration=\"underline\"";
+    for (is_so, what) in [
+        (pen.is_bold(), " font-weight=\"bold\""),
+        (pen.is_faint(), " opacity=\"0.6\""),
+        (pen.is_italic(), " font-style=\"italic\""),
+        (pen.is_underline(), " text-decoration=\"underline\""),
+    ] {
+        if is_so {
+            style += what;
+        }
     }
     style
 }

@@ -1,15 +1,12 @@
 //! The client in a pseudo-terminal, and the screen that it has drawn there.
 
-use crate::support::wait_until;
+use crate::support::{Text, wait_until};
+use avt::{Line, Terminal as Screen};
 use rexpect::process::PtyProcess;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::num::NonZeroU16;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use vt100::{Parser, Screen};
 
 /// So many columns that no line of the session needs two rows.
 pub(crate) const COLUMNS: u16 = 100;
@@ -20,7 +17,7 @@ const PROMPT: &str = "ftp>";
 
 pub(crate) struct Terminal {
     /// All that the client has written so far.
-    written: Arc<Mutex<Vec<u8>>>,
+    written: Text,
     keys: File,
     _client: PtyProcess,
     port: String,
@@ -45,19 +42,9 @@ impl Terminal {
             .current_dir(folder);
         let client = PtyProcess::new(command).expect("a pseudo-terminal");
         let keys = client.get_file_handle().expect("its keyboard");
-        let mut output = client.get_file_handle().expect("its screen");
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let ours = Arc::clone(&written);
-        // It ends when the client has.
-        thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut chunk) {
-                let mut written = ours.lock().unwrap_or_else(PoisonError::into_inner);
-                written.extend_from_slice(&chunk[..count]);
-            }
-        });
+        let screen = client.get_file_handle().expect("its screen");
         let terminal = Self {
-            written,
+            written: Text::collect(screen),
             keys,
             _client: client,
             port,
@@ -68,20 +55,25 @@ impl Terminal {
 
     /// The screen as it is now, with the port that the server has when nobody says another.
     pub(crate) fn screen(&self) -> Screen {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&written).replace(&self.port, "8080");
-        let size = |count| NonZeroU16::new(count).expect("it is not 0");
-        let mut parser = Parser::new(size(ROWS), size(COLUMNS), 0);
-        parser.process(text.as_bytes());
-        parser.screen().clone()
+        let text = self.written.get().replace(&self.port, "8080");
+        let mut screen = Screen::new(COLUMNS.into(), ROWS.into()).expect("a size");
+        screen.feed(&*text);
+        screen
     }
 
     /// The text of a row, and which row the cursor is in.
-    fn row(&self) -> (String, u16) {
+    fn row(&self) -> (String, usize) {
         let screen = self.screen();
-        let (row, _) = screen.cursor_position();
-        let text = screen.rows(0, COLUMNS).nth(row.into()).unwrap_or_default();
+        let row = screen.cursor().row;
+        let text = screen.screen().line(row).map_or(String::new(), Line::text);
         (text.trim_end().to_owned(), row)
+    }
+
+    /// How many lines of the screen have this text.
+    pub(crate) fn lines_with(&self, text: &str) -> usize {
+        let screen = self.screen();
+        let lines = screen.screen().visible_lines();
+        lines.filter(|line| line.text().contains(text)).count()
     }
 
     /// Presses keys, and waits until the row of the cursor is this.
@@ -108,18 +100,14 @@ impl Terminal {
         self.waits_at_prompt(row + 1);
     }
 
-    /// Ends the line, and waits until the screen has this text.
-    #[track_caller]
-    pub(crate) fn enter_until(&mut self, text: &str, meanwhile: impl FnOnce()) {
+    /// Ends the line, and does this while the client carries it out.
+    pub(crate) fn enter_meanwhile(&mut self, act: impl FnOnce()) {
         self.keys.write_all(b"\r").expect("keys");
-        meanwhile();
-        wait_until(&format!("{text:?} on the screen"), || {
-            self.screen().contents().contains(text)
-        });
+        act();
     }
 
     #[track_caller]
-    fn waits_at_prompt(&self, row: u16) {
+    fn waits_at_prompt(&self, row: usize) {
         wait_until("the prompt", || {
             let (text, at) = self.row();
             text == PROMPT && at >= row

@@ -25,7 +25,7 @@ pub(crate) use process::{
 };
 pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
 
 use std::path::Path;
