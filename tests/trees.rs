@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use support::{Client, Pattern, Server, wait_for};
+use support::{Client, Pattern, Server, names_in, wait_for};
 
 /// The paths below a folder, each with its content; a folder has none.
 type Tree = BTreeMap<String, Option<Vec<u8>>>;
@@ -31,27 +31,61 @@ fn tree(folder: &Path) -> Tree {
     found
 }
 
-/// Folders in folders, empty ones, and names that mean something to shells, globs, listings or FTP.
-fn grow(folder: &Path) -> Tree {
-    for empty in ["empty", "a/b/c/empty too", "-r", " "] {
-        fs::create_dir_all(folder.join(empty)).expect("a folder");
-    }
+/// Names that mean something to shells, globs, listings, terminals, FTP or this client.
+fn odd_names() -> Vec<String> {
     let names = [
         "plain.txt",
         "two words",
         " begins with a blank",
+        "ends with one ",
         "-dash",
+        "--",
+        "~",
+        "#no comment",
+        "!no command",
         "grüße 日本.txt",
+        "Gr\u{fc}n",
+        "Gru\u{308}n",
+        "👩\u{200d}💻",
         "\"quoted\"",
+        "it's",
+        "semi;colon",
         "star*[x]?",
+        "{a,b}",
+        "$HOME `id` | &",
+        "same",
+        "Same",
+        "SAME",
+        ".hidden",
+        "...",
+        // In an order in which each can be fetched for itself: `z` is called `z.part` meanwhile.
+        "z",
+        "z.part",
+        "z.part.facts",
+        "z.part.part",
+        "226 done",
+        "nothing in it",
+    ];
+    let long = [250, 244, 255].map(|len| "n".repeat(len));
+    let wide = "日".repeat(85);
+    let names = names.into_iter().map(str::to_owned);
+    names.chain(long).chain([wide]).collect()
+}
+
+/// Folders in folders, empty ones, and odd names in them.
+fn grow(folder: &Path) -> Tree {
+    for empty in ["empty", "a/b/c/empty too", "-r", " "] {
+        fs::create_dir_all(folder.join(empty)).expect("a folder");
+    }
+    let names = odd_names();
+    let deeper = [
         "a/b/c/deep",
         "a/x.part",
         "a/x",
         "a/x.part.facts",
         "-r/inside",
-        "...",
-        "nothing in it",
     ];
+    let names = names.iter().map(String::as_str).chain(deeper);
     for (seed, name) in (1..).zip(names) {
         let len = if name == "nothing in it" {
             0
@@ -79,6 +113,66 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
         assert_eq!(tree(&client.download("tree")), grown, "{jobs:?}");
         assert_eq!(tree(&client.download("there/y/z")), grown, "{jobs:?}");
     }
+}
+
+/// A name as it is typed.
+fn typed(name: &str) -> String {
+    let quote = if name.contains('"') { '\'' } else { '"' };
+    format!("{quote}{name}{quote}")
+}
+
+#[test]
+fn odd_names_are_typed_in_quotes_or_meant_by_globs() {
+    let server = Server::start();
+    let client = Client::new(server.address);
+    let mut expected = Tree::new();
+    let mut commands = String::new();
+    for name in odd_names() {
+        client.write(&name, &name);
+        commands += &format!("put {0}\nget {0}\n", typed(&name));
+        expected.insert(name.clone(), Some(name.into_bytes()));
+    }
+    client.succeed(&commands);
+    assert!(
+        tree(&server.root) == expected,
+        "{:?}",
+        names_in(&server.root)
+    );
+    let got = tree(&client.download(""));
+    assert!(got == expected, "{:?}", got.keys());
+    // A leading dot has to be asked for.
+    for dots in [".[!.]*", "...*", "*"] {
+        client.succeed(&format!(
+            "-mkdir globs\nmput {dots}\nlcd downloads\nput {dots} globs/\nget {dots} globs/\n"
+        ));
+    }
+    for globbed in [client.download("globs"), server.path("globs")] {
+        let got = tree(&globbed);
+        assert!(got == expected, "{:?}", got.keys());
+    }
+}
+
+#[test]
+fn a_long_name_is_gone_on_with_too() {
+    let server = Server::start();
+    let name = "n".repeat(255);
+    server.write_sparse(&name, 1 << 40);
+    let client = Client::new(server.address);
+    let running = client.spawn(&format!("get {name}\n"));
+    wait_for("a part of it", || {
+        let names = names_in(&client.download(""));
+        let part = names.iter().find(|name| name.ends_with(".part"))?;
+        let part = fs::metadata(client.download(part)).ok()?;
+        (part.len() > 0).then_some(())
+    });
+    running.signal(Signal::KILL);
+    drop(running);
+    let names = names_in(&client.download(""));
+    let [part, facts] = &names[..] else {
+        panic!("a part and its facts, not {names:?}");
+    };
+    assert_eq!(*facts, format!("{part}.facts"));
+    server.assert_never_panicked();
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub struct Limits {
 }
 
 /// What the server is known to do, from its `FEAT` and from what it refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Abilities {
     /// `EPSV` has not been refused.
     pub epsv: bool,
@@ -281,18 +281,43 @@ impl Connection {
         Ok(())
     }
 
+    /// What lets files be moved as they are, and as many data connections be prepared as the server does.
+    ///
+    /// # Errors
+    /// None in truth: the option is an argument as any other.
+    pub(super) fn ahead(&self) -> Result<[Command; 2]> {
+        let option = format!("EPSV-AHEAD {}", self.abilities.prepares);
+        let option = Command::Opts(option.parse()?);
+        Ok([Command::Type(TransferType::Image), option])
+    }
+
+    /// The server has said whether it does what [`Self::ahead`] asks for.
+    pub(super) fn is_ahead(&mut self, done: bool) {
+        self.image_type = done;
+        self.prepared = done;
+        if !done {
+            self.abilities.prepares = 1;
+        }
+    }
+
     /// Lets as many data connections be prepared as the server does. Says how many that are: one is what every server does.
     ///
     /// # Errors
     /// The connection broke.
     pub(super) fn prepare_ahead(&mut self) -> Result<usize> {
-        if self.abilities.prepares > 1 && !self.prepared {
-            let option = format!("EPSV-AHEAD {}", self.abilities.prepares);
-            self.prepared =
-                self.send(&Command::Opts(option.parse()?))?.class() == Class::Completion;
-            if !self.prepared {
-                self.abilities.prepares = 1;
+        if self.abilities.prepares == 1 {
+            self.use_image_type()?;
+        } else if !self.prepared {
+            let commands = self.ahead()?;
+            for command in &commands {
+                self.write(command)?;
             }
+            let mut done = true;
+            for command in &commands {
+                let reply = self.final_reply(command.verb(), self.limits.silence)?;
+                done &= reply.class() == Class::Completion;
+            }
+            self.is_ahead(done);
         }
         Ok(self.abilities.prepares)
     }
@@ -310,7 +335,7 @@ impl Connection {
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
-            let _ = self.final_reply("QUIT", FAREWELL);
+            let _ = self.final_reply("QUIT", FAREWELL.min(self.limits.silence));
         }
     }
 

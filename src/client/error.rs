@@ -24,6 +24,9 @@ pub enum Trouble {
     /// A deadline passed.
     #[error("{0}")]
     TimedOut(String),
+    /// There is no encrypted connection to be had, or not to the one who was meant.
+    #[error("{0}")]
+    Tls(String),
     /// A connection broke.
     #[error("{0}")]
     Lost(String),
@@ -131,7 +134,7 @@ pub(super) fn upload_failed(error: &io::Error) -> Trouble {
 }
 
 /// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
-/// 7 trouble with a local file, 130 interrupted.
+/// 6 no encrypted connection, 7 trouble with a local file, 130 interrupted.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
@@ -139,6 +142,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Trouble::Connect(_) | Trouble::Busy(_)) => 3,
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
+        Some(Trouble::Tls(_)) => 6,
         Some(Trouble::Local(_)) => 7,
         Some(Trouble::Interrupted(_)) => interrupt::EXIT_CODE,
         Some(

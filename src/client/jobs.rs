@@ -1,9 +1,11 @@
 //! Transfers of a command: one file or whole trees, over one connection or several, each tried again where that may help.
 
 mod crew;
+mod flight;
 mod pipeline;
 mod queue;
 mod segments;
+mod work;
 
 use super::Client;
 use anyhow::Result;

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Data};
 use super::error::Trouble;
+use super::json::Object;
 use super::text;
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
@@ -98,6 +99,24 @@ pub fn columns(entries: &[Entry], width: Option<usize>, colours: bool) -> Vec<St
         }
     };
     entries.iter().zip(&cells).map(row).collect()
+}
+
+/// An entry for programs, its name as the server has it. `folder` is what was listed, if that has a name.
+#[must_use]
+pub fn row(entry: &Entry, folder: Option<&str>) -> Object {
+    let kind = match entry.kind {
+        Kind::File => "file",
+        Kind::Folder | Kind::Current | Kind::Parent => "folder",
+        Kind::Link => "link",
+        Kind::Other => "other",
+    };
+    Object::default()
+        .with("folder", folder)
+        .with("name", entry.name.as_str())
+        .with("type", kind)
+        .with("size", entry.size.filter(|_| kind != "folder"))
+        .with("modified", entry.modified.map(|time| time.to_string()))
+        .with("mode", entry.mode.map(|mode| format!("{mode:04o}")))
 }
 
 fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {

@@ -5,7 +5,7 @@ mod pace;
 
 pub(super) use bars::aside;
 
-use super::{interrupt, text};
+use super::{events, interrupt, text};
 use bars::Bars;
 use pace::Pace;
 use rustix::event::PollFlags;
@@ -228,7 +228,9 @@ fn sentence(counts: &Counts, pace: &mut Pace) -> String {
 
 /// Whether standard error can show lines that change.
 fn is_terminal() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    !events::is_json()
+        && io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 #[cfg(test)]

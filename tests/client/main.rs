@@ -2,11 +2,15 @@
 
 mod ahead;
 mod download;
+mod exit_codes;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
+mod hostile;
 mod interrupt;
+mod json;
 mod listing;
 mod long;
+mod oneshot;
 mod progress;
 mod resume;
 mod retries;

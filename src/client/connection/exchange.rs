@@ -2,7 +2,7 @@
 
 use super::data::{Data, Pulse};
 use super::{Connection, FAREWELL};
-use crate::client::error::{Trouble, accepted};
+use crate::client::error::{Trouble, accepted, upload_failed};
 use crate::client::interrupt;
 use crate::protocol::address::{ExtendedPassiveText, PassiveText};
 use crate::protocol::command::{Command, Epsv};
@@ -52,6 +52,11 @@ impl Connection {
         } else {
             0
         };
+        if matches!(command, Command::Stor(_) | Command::Appe(_)) {
+            // From before the server begins: if this process is killed right then, it must not take nothing for the file.
+            data.set_reset_on_close(true)
+                .map_err(|error| upload_failed(&error))?;
+        }
         self.write(command)?;
         match self.exchange(command, || Ok(data), |data| body(data, start)) {
             Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort(1)),

@@ -6,22 +6,17 @@
 //! follows its own `EPSV`, and whether the server answers what is sent during a transfer is found out with one `EPSV`, which
 //! does no harm where it is lost.
 
-use super::{Job, Way, What};
+use super::flight::{Flight, Landed, Load};
+use super::{Job, Way};
 use crate::client::connection::{Connecting, Connection, extended_passive};
-use crate::client::download;
 use crate::client::error::{Trouble, accepted};
 use crate::client::interrupt;
-use crate::client::part::Part;
-use crate::client::progress::{Counts, Meter};
-use crate::client::transfer::Moved;
-use crate::client::upload::Upload;
+use crate::client::progress::Counts;
 use crate::protocol::command::{Command, Epsv};
-use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply};
 use crate::protocol::time::parse_time;
 use anyhow::Result;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -51,26 +46,6 @@ impl Manners {
     fn is_unknown(&self) -> bool {
         self.0.load(Relaxed) == Self::UNKNOWN
     }
-}
-
-/// A file that is under way.
-struct Flight<'c> {
-    job: Job,
-    meter: Meter<'c>,
-    command: Command,
-    load: Load,
-    moved: Moved,
-    /// How many replies are owed to what was asked behind its transfer.
-    owed: usize,
-    failed: Option<anyhow::Error>,
-}
-
-/// What is moved.
-enum Load {
-    /// A file to this path, with what the listing or the server said of it.
-    Down(PathBuf, Entry),
-    /// A file from this side.
-    Up(Box<Upload>),
 }
 
 /// What the next reply that comes is about.
@@ -111,12 +86,6 @@ pub(super) struct Pipeline<'c> {
     ahead: usize,
 }
 
-/// A file that is done with.
-pub(super) struct Landed {
-    pub(super) job: Job,
-    pub(super) outcome: Result<Moved>,
-}
-
 impl<'c> Pipeline<'c> {
     /// A pipeline over a connection of which `connections` are used in all.
     ///
@@ -129,7 +98,6 @@ impl<'c> Pipeline<'c> {
         manners: &'c Manners,
         connections: usize,
     ) -> Result<Self> {
-        connection.use_image_type()?;
         let ahead = connection.prepare_ahead()?;
         // Each holds a descriptor or two, of which a process has a thousand mostly.
         let most = if ahead > 1 { MANY } else { FEW };
@@ -164,42 +132,11 @@ impl<'c> Pipeline<'c> {
     /// # Errors
     /// The job cannot be done at all. What is wrong with the connection is told by [`Self::turn`].
     pub(super) fn add(&mut self, job: Job) -> Result<(), Box<(Job, anyhow::Error)>> {
-        let (command, load) = match self.load(&job) {
-            Ok(loaded) => loaded,
-            Err(error) => return Err(Box::new((job, error))),
-        };
-        let meter = Meter::new(self.counts, &job.remote, job.size());
-        self.asked.push_back(Flight {
-            job,
-            meter,
-            command,
-            load,
-            moved: Moved::default(),
-            owed: 0,
-            failed: None,
-        });
+        let flight = Flight::prepare(job, self.way, self.connection, self.counts)?;
+        self.asked.push_back(flight);
         self.probing |= self.manners.is_unknown() && self.ahead == 1 && !self.flying.is_empty();
         self.send(&Command::Epsv(Epsv::Same), Step::Port);
         Ok(())
-    }
-
-    fn load(&self, job: &Job) -> Result<(Command, Load)> {
-        match self.way {
-            Way::Down => {
-                let mut said = Entry::new(job.remote.as_str(), Kind::File);
-                if let What::File { size, modified } = job.what {
-                    (said.size, said.modified) = (size, modified);
-                }
-                let target = download::target(&job.folder, &job.name)?;
-                Ok((Command::Retr(job.remote.parse()?), Load::Down(target, said)))
-            }
-            Way::Up => {
-                let remote = job.remote.parse()?;
-                let upload = Upload::open(self.connection, &job.local(), remote)?;
-                let command = Command::Stor(upload.place.name().clone());
-                Ok((command, Load::Up(Box::new(upload))))
-            }
-        }
     }
 
     /// Sends the commands of the next transfer, if it is to be asked for now. Whether it was. All files have been added that
@@ -309,7 +246,13 @@ impl<'c> Pipeline<'c> {
         };
         let reply = self.connection.final_reply("EPSV", limit)?;
         match extended_passive(&reply) {
-            Some(port) => self.ports.push_back(self.connection.connect_data(port)),
+            Some(port) => {
+                let connecting = self.connection.connect_data(port);
+                if self.way == Way::Up {
+                    connecting.reset_on_close();
+                }
+                self.ports.push_back(connecting);
+            }
             // The last of the transfers that were asked for will be refused for want of a data connection.
             None if self.ahead > 1 && reply.class() != Class::Completion => {
                 log::debug!("no data port: {}", reply.code());
@@ -391,40 +334,4 @@ impl<'c> Pipeline<'c> {
 /// what was sent behind.
 fn is_for_good(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Trouble::Refused(reply)) if reply.class() == Class::PermanentNegative)
-}
-
-impl Flight<'_> {
-    /// Carries out the transfer, which has been asked for.
-    fn fly(&mut self, connection: &mut Connection, port: Option<Connecting>) -> Result<u64> {
-        let open = || match port {
-            Some(port) => Ok(port.finish()?),
-            None => Err(Trouble::Lost("there is no data connection for it".to_owned()).into()),
-        };
-        let meter = &self.meter;
-        match &mut self.load {
-            Load::Down(target, said) => {
-                // It is not gone on from: what is as small as that comes whole or not at all.
-                let unknown = Entry::new(said.name.as_str(), Kind::File);
-                let part = connection.exchange(&self.command, open, |data| {
-                    let mut part = Part::open(target, &unknown)?;
-                    part.fill(data, said.size, meter)?;
-                    Ok(part)
-                })?;
-                part.is_whole(said.size)?;
-                let bytes = part.length();
-                part.commit(said.modified.map(Into::into))?;
-                Ok(bytes)
-            }
-            Load::Up(upload) => {
-                connection.exchange(&self.command, open, |data| upload.send(data, 0, meter))
-            }
-        }
-    }
-
-    fn land(self) -> Landed {
-        Landed {
-            outcome: self.failed.map_or(Ok(self.moved), Err),
-            job: self.job,
-        }
-    }
 }

@@ -28,6 +28,8 @@ pub(super) struct Queue {
     most: usize,
     /// How many the server seems to have room for.
     room: usize,
+    /// Somebody waits for room already.
+    pub(super) scouting: bool,
     /// When one more may be tried, and how long to wait after it was refused.
     grows: Option<(Instant, Duration)>,
     pub(super) stopped: bool,
@@ -49,6 +51,7 @@ impl Queue {
             helpers: 0,
             most,
             room: most,
+            scouting: false,
             grows: None,
             stopped: false,
             tried: 0,
@@ -75,14 +78,23 @@ impl Queue {
         self.helpers >= self.room
     }
 
+    /// Makes room for one connection more, if there was too little and it is time to try. Whether it was.
+    pub(super) fn grow(&mut self) -> bool {
+        let now = Instant::now();
+        match self.grows {
+            Some((when, wait)) if self.room < self.most && now >= when => {
+                self.room += 1;
+                self.grows = Some((now + wait, wait));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether there is work for one more connection, and room.
     pub(super) fn wants_help(&mut self) -> bool {
-        if let Some((when, wait)) = self.grows
-            && self.room < self.most
-            && Instant::now() >= when
-        {
-            self.room += 1;
-            self.grows = Some((Instant::now() + wait, wait));
+        if !self.scouting {
+            self.grow();
         }
         self.helpers + 1 < self.room && self.helpers < self.files.len() + self.folders.len()
     }
