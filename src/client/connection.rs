@@ -87,6 +87,8 @@ pub struct Connection {
     image_type: bool,
     /// Several data connections may be prepared at a time.
     prepared: bool,
+    /// A reply that came before somebody asked for it.
+    early: Option<Reply>,
     broken: bool,
     last_words: String,
     /// `NOOP`s that have not been answered yet.
@@ -152,6 +154,7 @@ impl Connection {
             greeting: Reply::new(ReplyCode::READY, ""),
             image_type: false,
             prepared: false,
+            early: None,
             broken: false,
             last_words: String::new(),
             pulses: 0,
@@ -384,6 +387,9 @@ impl Connection {
     }
 
     fn reply(&mut self, to: &str, deadline: Instant) -> Result<Reply> {
+        if let Some(reply) = self.early.take() {
+            return Ok(reply);
+        }
         self.control.get_mut().deadline = deadline;
         let reply = Reply::read(&mut self.lines, &mut self.control)
             .map_err(|error| self.break_off(to, error))?;

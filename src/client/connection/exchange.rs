@@ -7,8 +7,10 @@ use crate::client::interrupt;
 use crate::protocol::address::{ExtendedPassiveText, PassiveText};
 use crate::protocol::command::{Command, Epsv};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
-use crate::stream::Stream;
+use crate::stream::{Stream, timed_out};
 use anyhow::Result;
+use rustix::event::PollFlags;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// The least time for the last reply of an upload. Several megabytes may still be in the socket's buffer when the last
@@ -81,8 +83,7 @@ impl Connection {
             Class::Completion if is_end(begun.code()) => return body(self),
             Class::Completion | Class::Intermediate => {
                 self.broken = true;
-                let text = format!("the server's replies are out of order: {}", begun.code());
-                return Err(Trouble::Lost(text).into());
+                return Err(out_of_order(&begun).into());
             }
             _ => return accepted(begun).and_then(|_| body(self)),
         };
@@ -105,6 +106,30 @@ impl Connection {
                     _ => Err(error),
                 }
             }
+        }
+    }
+
+    /// Makes sure that the server says nothing for so long, but that a transfer begins.
+    ///
+    /// # Errors
+    /// [`Trouble::Lost`]: it did say something, and it is not known what that belongs to.
+    pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if self.control.buffer().is_empty() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let control = self.control.get_ref().stream.as_fd();
+                match interrupt::wait(control, PollFlags::IN, left, true) {
+                    Err(error) if timed_out(&error) => return Ok(()),
+                    outcome => outcome?,
+                }
+            }
+            let early = self.early.take();
+            let reply = self.reply("a transfer", Instant::now() + self.limits.silence)?;
+            if early.is_some() || reply.class() != Class::Preliminary {
+                return Err(out_of_order(&reply).into());
+            }
+            self.early = Some(reply);
         }
     }
 
@@ -188,6 +213,13 @@ const fn is_end(code: ReplyCode) -> bool {
         code,
         ReplyCode::DATA_OPEN | ReplyCode::TRANSFER_DONE | ReplyCode::FILE_ACTION_DONE
     )
+}
+
+fn out_of_order(reply: &Reply) -> Trouble {
+    Trouble::Lost(format!(
+        "the server's replies are out of order: {}",
+        reply.code()
+    ))
 }
 
 /// The port of a 229 (RFC 2428 §3).

@@ -3,8 +3,9 @@
 //!
 //! Replies come in the order of the commands (RFC 959 §5.4), so what a reply belongs to is known by its place. Where the
 //! server lets data connections be prepared (`EPSV-AHEAD`), several are made before they are needed. Elsewhere each transfer
-//! follows its own `EPSV`, and whether the server answers what is sent during a transfer is found out with one `EPSV`, which
-//! does no harm where it is lost.
+//! follows its own `EPSV`, and whether the server answers what is sent during a transfer in its turn is found out with one
+//! `EPSV`, which does no harm where it is lost: it is sent when a transfer has been asked for that cannot begin yet, since
+//! this side has not connected. A server that answers now, or never, is sent nothing ahead.
 
 use super::flight::{Flight, Landed, Load};
 use super::{Job, Way};
@@ -28,6 +29,8 @@ const MANY: usize = 16;
 const FEW: usize = 3;
 /// How long the first answer to a command that was sent during a transfer is waited for.
 const PROBE: Duration = Duration::from_secs(5);
+/// How much longer than two round trips a server stays silent that does not answer out of turn.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// What is known of how the server takes commands that are sent ahead, by all connections of a command.
 #[derive(Debug, Default)]
@@ -39,8 +42,11 @@ impl Manners {
     const BAD: u8 = 2;
 
     /// Whether files may go one behind the other.
-    pub(super) fn allow(&self, connection: &Connection) -> bool {
-        connection.abilities.epsv && self.0.load(Relaxed) != Self::BAD
+    pub(super) fn allow(&self, way: Way, connection: &Connection) -> bool {
+        let able = &connection.abilities;
+        // An upload that has no name of its own until it is whole had better not be one of several.
+        let safe = way == Way::Down || able.atomic || able.rename;
+        able.epsv && safe && self.0.load(Relaxed) != Self::BAD
     }
 
     fn is_unknown(&self) -> bool {
@@ -72,6 +78,10 @@ pub(super) struct Pipeline<'c> {
     owed: VecDeque<Step>,
     /// Data connections in the order in which the server will use them.
     ports: VecDeque<Connecting>,
+    /// A data port that is not to be connected to yet.
+    waiting: Option<u16>,
+    /// When a data port was asked for last, and how long one took.
+    round_trip: (Instant, Duration),
     /// Files whose port was asked for.
     asked: VecDeque<Flight<'c>>,
     /// Files whose transfer was asked for.
@@ -108,6 +118,8 @@ impl<'c> Pipeline<'c> {
             manners,
             owed: VecDeque::new(),
             ports: VecDeque::new(),
+            waiting: None,
+            round_trip: (Instant::now(), Duration::ZERO),
             asked: VecDeque::new(),
             flying: VecDeque::new(),
             landing: VecDeque::new(),
@@ -134,7 +146,8 @@ impl<'c> Pipeline<'c> {
     pub(super) fn add(&mut self, job: Job) -> Result<(), Box<(Job, anyhow::Error)>> {
         let flight = Flight::prepare(job, self.way, self.connection, self.counts)?;
         self.asked.push_back(flight);
-        self.probing |= self.manners.is_unknown() && self.ahead == 1 && !self.flying.is_empty();
+        self.probing |= self.is_careful() && !self.flying.is_empty();
+        self.round_trip.0 = Instant::now();
         self.send(&Command::Epsv(Epsv::Same), Step::Port);
         Ok(())
     }
@@ -159,10 +172,14 @@ impl<'c> Pipeline<'c> {
         true
     }
 
+    /// It is not known yet whether the server answers what is sent during a transfer.
+    fn is_careful(&self) -> bool {
+        self.ahead == 1 && self.manners.is_unknown()
+    }
+
     fn may_ask(&self) -> bool {
-        if self.ahead == 1 && self.manners.is_unknown() {
-            // One after the other, until it is known that nothing gets lost.
-            return self.flying.is_empty() && !self.ports.is_empty();
+        if self.is_careful() {
+            return self.flying.is_empty() && (self.waiting.is_some() || !self.ports.is_empty());
         }
         // As many data connections as may be are prepared, or there are no more files to prepare any for.
         !self.asked.is_empty() && (self.asked.len() == self.ahead || self.has_room())
@@ -194,8 +211,8 @@ impl<'c> Pipeline<'c> {
             }
             Err(_) if interrupt::is_raised() => Err(self.stop()),
             Err(error) => {
-                if self.probing {
-                    log::debug!("the server does not answer what is sent during a transfer");
+                if self.ahead == 1 {
+                    log::debug!("from now on nothing is sent ahead");
                     self.manners.0.store(Manners::BAD, Relaxed);
                 }
                 self.connection.break_up();
@@ -246,13 +263,11 @@ impl<'c> Pipeline<'c> {
         };
         let reply = self.connection.final_reply("EPSV", limit)?;
         match extended_passive(&reply) {
-            Some(port) => {
-                let connecting = self.connection.connect_data(port);
-                if self.way == Way::Up {
-                    connecting.reset_on_close();
-                }
-                self.ports.push_back(connecting);
+            Some(port) if self.is_careful() && !self.probing => {
+                self.round_trip.1 = self.round_trip.0.elapsed();
+                self.waiting = Some(port);
             }
+            Some(port) => self.ports.push_back(self.connect(port)),
             // The last of the transfers that were asked for will be refused for want of a data connection.
             None if self.ahead > 1 && reply.class() != Class::Completion => {
                 log::debug!("no data port: {}", reply.code());
@@ -264,6 +279,14 @@ impl<'c> Pipeline<'c> {
             self.manners.0.store(Manners::GOOD, Relaxed);
         }
         Ok(())
+    }
+
+    fn connect(&self, port: u16) -> Connecting {
+        let connecting = self.connection.connect_data(port);
+        if self.way == Way::Up {
+            connecting.reset_on_close();
+        }
+        connecting
     }
 
     fn time(&mut self) -> Result<()> {
@@ -278,10 +301,19 @@ impl<'c> Pipeline<'c> {
     }
 
     fn transfer(&mut self) -> Result<Option<Landed>> {
+        let port = match self.waiting.take() {
+            Some(port) => {
+                if self.probing {
+                    let limit = self.round_trip.1 * 2 + QUIET;
+                    self.connection.stays_quiet(limit)?;
+                }
+                Some(self.connect(port))
+            }
+            None => self.ports.pop_front(),
+        };
         let Some(flight) = self.flying.front_mut() else {
             return Ok(None);
         };
-        let port = self.ports.pop_front();
         let began = Instant::now();
         let outcome = flight.fly(self.connection, port);
         flight.moved.took = began.elapsed();

@@ -50,7 +50,10 @@ impl Crew {
     fn one_behind_the_other(self: &Arc<Self>, worker: &mut Worker, job: Job) -> Option<Job> {
         let connections = self.queue().helpers + 1;
         let connection = worker.connection.as_mut()?;
-        if !self.is_small(&job) || !self.manners.allow(connection) || !connection.is_alive() {
+        if !self.is_small(&job)
+            || !self.manners.allow(self.way, connection)
+            || !connection.is_alive()
+        {
             return Some(job);
         }
         let pipeline = Pipeline::new(
