@@ -109,7 +109,7 @@ impl Connection {
         }
     }
 
-    /// Makes sure that the server says nothing for so long, but that a transfer begins.
+    /// Makes sure that the server says nothing for so long, but that a transfer begins or never will.
     ///
     /// # Errors
     /// [`Trouble::Lost`]: it did say something, and it is not known what that belongs to.
@@ -126,10 +126,12 @@ impl Connection {
             }
             let early = self.early.take();
             let reply = self.reply("a transfer", Instant::now() + self.limits.silence)?;
-            if early.is_some() || reply.class() != Class::Preliminary {
-                return Err(out_of_order(&reply).into());
+            match reply.class() {
+                Class::Preliminary | Class::PermanentNegative if early.is_none() => {
+                    self.early = Some(reply);
+                }
+                _ => return Err(out_of_order(&reply).into()),
             }
-            self.early = Some(reply);
         }
     }
 

@@ -37,7 +37,6 @@ const QUIET: Duration = Duration::from_millis(50);
 pub(super) struct Manners(AtomicU8);
 
 impl Manners {
-    const UNKNOWN: u8 = 0;
     const GOOD: u8 = 1;
     const BAD: u8 = 2;
 
@@ -46,11 +45,11 @@ impl Manners {
         let able = &connection.abilities;
         // An upload that has no name of its own until it is whole had better not be one of several.
         let safe = way == Way::Down || able.atomic || able.rename;
-        able.epsv && safe && self.0.load(Relaxed) != Self::BAD
+        able.epsv && safe && !self.are(Self::BAD)
     }
 
-    fn is_unknown(&self) -> bool {
-        self.0.load(Relaxed) == Self::UNKNOWN
+    fn are(&self, manners: u8) -> bool {
+        self.0.load(Relaxed) == manners
     }
 }
 
@@ -131,8 +130,9 @@ impl<'c> Pipeline<'c> {
 
     /// Whether one more file may be added.
     pub(super) fn has_room(&self) -> bool {
-        self.asked.len() + self.flying.len() + self.landing.len() < self.most
-            && self.asked.len() < self.ahead
+        let under_way = self.asked.len() + self.flying.len() + self.landing.len();
+        let lonely = self.ahead == 1 && self.manners.are(Manners::BAD);
+        under_way < self.most && self.asked.len() < self.ahead && !lonely
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -172,9 +172,9 @@ impl<'c> Pipeline<'c> {
         true
     }
 
-    /// It is not known yet whether the server answers what is sent during a transfer.
+    /// It is not known yet that the server answers what is sent during a transfer in its turn.
     fn is_careful(&self) -> bool {
-        self.ahead == 1 && self.manners.is_unknown()
+        self.ahead == 1 && !self.manners.are(Manners::GOOD)
     }
 
     fn may_ask(&self) -> bool {
