@@ -109,28 +109,31 @@ impl Connection {
         }
     }
 
-    /// Makes sure that the server says nothing for so long, but that a transfer begins or never will.
+    /// Makes sure that the server says nothing for so long, but that a transfer begins. It tells nothing if the transfer is
+    /// refused: what was sent behind that is answered in its turn then.
     ///
     /// # Errors
     /// [`Trouble::Lost`]: it did say something, and it is not known what that belongs to.
-    pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<()> {
+    pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<bool> {
         let deadline = Instant::now() + limit;
         loop {
             if self.control.buffer().is_empty() {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let control = self.control.get_ref().stream.as_fd();
                 match interrupt::wait(control, PollFlags::IN, left, true) {
-                    Err(error) if timed_out(&error) => return Ok(()),
+                    Err(error) if timed_out(&error) => return Ok(true),
                     outcome => outcome?,
                 }
             }
             let early = self.early.take();
             let reply = self.reply("a transfer", Instant::now() + self.limits.silence)?;
-            match reply.class() {
-                Class::Preliminary | Class::PermanentNegative if early.is_none() => {
-                    self.early = Some(reply);
-                }
-                _ => return Err(out_of_order(&reply).into()),
+            let refused = reply.class() == Class::PermanentNegative;
+            if early.is_some() || !refused && reply.class() != Class::Preliminary {
+                return Err(out_of_order(&reply).into());
+            }
+            self.early = Some(reply);
+            if refused {
+                return Ok(false);
             }
         }
     }
