@@ -1,11 +1,13 @@
 //! `USER` and `PASS` (RFC 959 §4.1.1).
 
-use super::root::VirtualPath;
+use super::root::{Bounds, VirtualPath};
 use super::session::{Session, reply};
-use super::users::{self, Account};
+use super::users::{Member, Refusal};
+use crate::copy::Pace;
 use crate::protocol::command::{Arg, Password};
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
+use std::sync::Arc;
 
 /// How far a login has come.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub(super) enum Login {
     /// `USER` was said.
     Named(String),
     /// `PASS` was good.
-    Done(Account),
+    Done(Member),
 }
 
 impl Login {
@@ -23,13 +25,22 @@ impl Login {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::None | Self::Named(_) => "-",
-            Self::Done(account) => &account.name,
+            Self::Done(member) => &member.account.name,
+        }
+    }
+
+    /// What its transfers keep to, if the account has a rate.
+    pub(super) fn pace(&self) -> Option<Arc<Pace>> {
+        match self {
+            Self::Done(member) => member.pace.clone(),
+            Self::None | Self::Named(_) => None,
         }
     }
 }
 
 pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     session.login = Login::Named(name.as_str().to_owned());
+    session.root = session.shared.root.clone();
     session.cwd = VirtualPath::root();
     // The same for every name, so that nobody learns which ones exist.
     reply(
@@ -38,19 +49,67 @@ pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     )
 }
 
-pub(super) fn pass(session: &mut Session<'_>, _password: &Password) -> io::Result<Reply> {
+pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result<Reply> {
     let Login::Named(name) = std::mem::replace(&mut session.login, Login::None) else {
         return reply(ReplyCode::BAD_SEQUENCE, "Send USER first.");
     };
-    match users::authenticate(&name, session.shared.config.anonymous) {
-        Some(account) => {
-            log::info!("{} logged in as {}", session.peer, account.name);
-            session.login = Login::Done(account);
-            reply(ReplyCode::LOGGED_IN, "Logged in.")
+    // A rule of which connections a password may come over belongs here, before anything is checked.
+    let users = &session.shared.users;
+    match users.log_in(&name, password, session.peer.ip()) {
+        Ok(member) => enter(session, member),
+        Err(Refusal::Wrong) => Ok(refuse(session, &name)),
+        Err(Refusal::Sessions(most)) => {
+            log::warn!("{} {name:?} has its {most} sessions already", session.peer);
+            session.over = Some("too many sessions");
+            let text = format!("This account has its {most} sessions already, try again later.");
+            reply(ReplyCode::NOT_AVAILABLE, text)
         }
-        None => {
-            log::warn!("{} login refused for {:?}", session.peer, name);
-            reply(ReplyCode::NOT_LOGGED_IN, "Login refused.")
+        Err(Refusal::Busy) => {
+            log::warn!(
+                "{} login of {name:?} put off: too many at a time",
+                session.peer
+            );
+            session.over = Some("too many logins at a time");
+            let text = "Too many are logging in, try again later.";
+            reply(ReplyCode::NOT_AVAILABLE, text)
         }
     }
+}
+
+/// Lets someone in whose password was right.
+fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
+    let account = &member.account;
+    let bounds = Bounds {
+        file_size: account.max_file_size,
+        quota: account.quota,
+    };
+    match session.shared.root.below(&account.root, bounds) {
+        Ok(root) => session.root = root,
+        Err(error) => {
+            let (peer, name, root) = (session.peer, &account.name, &account.root);
+            log::error!("{peer} cannot open the folder of {name}, {root:?}: {error}");
+            let text = "The folder of this account cannot be opened, ask who runs the server.";
+            return reply(ReplyCode::NOT_LOGGED_IN, text);
+        }
+    }
+    log::info!("{} logged in as {}", session.peer, account.name);
+    session.login = Login::Done(member);
+    reply(ReplyCode::LOGGED_IN, "Logged in.")
+}
+
+/// Refuses a login, later from one to the next, and ends the session after too many. `deploy/fail2ban` reads the line in the
+/// log.
+fn refuse(session: &mut Session<'_>, name: &str) -> Reply {
+    let (peer, shared) = (session.peer, session.shared);
+    log::warn!(
+        "login failure from {} port {} for {name:?}",
+        peer.ip(),
+        peer.port()
+    );
+    shared.phase.rest(shared.users.failed(name, peer.ip()));
+    session.failed_logins += 1;
+    if session.failed_logins >= shared.config.limits.login_attempts {
+        session.over = Some("too many login failures");
+    }
+    Reply::new(ReplyCode::NOT_LOGGED_IN, "Login refused.")
 }

@@ -1,17 +1,21 @@
 //! The served folder: the only code that touches files.
 
 mod listing;
+mod quota;
 mod sweep;
 mod upload;
 
 pub(super) use listing::Listing;
+pub(super) use quota::Bounds;
 pub(super) use upload::Start;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
+use quota::{Ledger, Ledgers, bytes_of};
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// How the names of unfinished uploads begin. No listing shows such a name and no client can say it.
@@ -21,14 +25,19 @@ const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
 /// The longest path that a client can reach, in bytes: what one control line holds.
 const MAX_PATH: usize = crate::protocol::MAX_LINE;
 
-/// The folder that is served. Nothing outside it can be reached through it, whatever the names and links say.
-#[derive(Debug)]
+/// The folder that is served, or what of it is an account's. Nothing outside it can be reached through it, whatever the
+/// names and links say. A clone is the same folder.
+#[derive(Debug, Clone)]
 pub(super) struct Root {
-    dir: Dir,
+    dir: Arc<Dir>,
+    bounds: Bounds,
+    /// What is booked against the quota, if there is one.
+    ledger: Option<Arc<Ledger>>,
+    ledgers: Arc<Ledgers>,
 }
 
 /// An absolute path below a [`Root`], as clients see it: normalised, with no `.`, `..` or control character in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct VirtualPath(String);
 
 /// Why a name cannot be a path here.
@@ -95,7 +104,35 @@ impl Root {
     /// It does not exist, is no folder, or may not be read.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
-        Ok(Self { dir })
+        Ok(Self {
+            dir: Arc::new(dir),
+            bounds: Bounds::default(),
+            ledger: None,
+            ledgers: Arc::default(),
+        })
+    }
+
+    /// The folder `name` of this one as a root of its own, made if it is missing.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it cannot be a name here, or what the system says.
+    pub(super) fn below(&self, name: &str, bounds: Bounds) -> io::Result<Self> {
+        let path = self
+            .resolve(&VirtualPath::root(), name)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let dir = match self.dir.open_dir(path.relative()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.dir.create_dir_all(path.relative())?;
+                self.dir.open_dir(path.relative())?
+            }
+            opened => opened?,
+        };
+        Ok(Self {
+            dir: Arc::new(dir),
+            bounds,
+            ledger: bounds.quota.map(|_| self.ledgers.of(&path)),
+            ledgers: Arc::clone(&self.ledgers),
+        })
     }
 
     /// The path that `name` means to a client whose folder is `folder`. `..` at the root is the root.
@@ -166,7 +203,10 @@ impl Root {
     pub(super) fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
         // A link that leads out of the root is not there, and what is not there is not removed.
         self.dir.metadata(path.relative())?;
-        self.dir.remove_file(path.relative())
+        let bytes = self.booked(path);
+        self.dir.remove_file(path.relative())?;
+        self.freed(bytes);
+        Ok(())
     }
 
     /// Gives a file or folder another path. A file that is there is replaced.
@@ -174,7 +214,10 @@ impl Root {
     /// # Errors
     /// What the system says.
     pub(super) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()> {
-        self.dir.rename(from.relative(), &self.dir, to.relative())
+        let replaced = if from == to { 0 } else { self.booked(to) };
+        self.dir.rename(from.relative(), &self.dir, to.relative())?;
+        self.freed(replaced);
+        Ok(())
     }
 
     /// Sets the modification time.
@@ -192,6 +235,20 @@ impl Root {
     pub(super) fn set_mode(&self, path: &VirtualPath, mode: u32) -> io::Result<()> {
         self.handle(path)?
             .set_permissions(Permissions::from_mode(mode))
+    }
+
+    /// How many bytes a path takes up of the quota, if there is one.
+    fn booked(&self, path: &VirtualPath) -> u64 {
+        self.ledger
+            .as_ref()
+            .map_or(0, |_| bytes_of(&self.dir, path.relative()))
+    }
+
+    /// Takes note of what was removed.
+    fn freed(&self, bytes: u64) {
+        if let Some(ledger) = &self.ledger {
+            ledger.freed(bytes);
+        }
     }
 
     /// Opens whatever is there.
@@ -270,7 +327,7 @@ mod tests {
         dropped.write_all(b"half of the ne").unwrap();
         assert_eq!(names(), 2);
         assert_eq!(
-            root.list(&VirtualPath::root(), Access::Full)
+            root.list(&VirtualPath::root(), Access::Full.into())
                 .unwrap()
                 .count(),
             1

@@ -1,5 +1,6 @@
 //! Clears away what dead uploads have left.
 
+use super::quota::bytes_of;
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
 use std::ffi::OsString;
 use std::io;
@@ -70,8 +71,10 @@ impl Root {
                 if !names.iter().all(is_partial) {
                     return Err(error);
                 }
-                for partial in names {
+                for partial in names.iter().filter_map(|name| name.to_str()) {
+                    let bytes = self.ledger.as_ref().map_or(0, |_| bytes_of(&dir, partial));
                     dir.remove_file(partial)?;
+                    self.freed(bytes);
                 }
                 parent.remove_dir(name)
             }
