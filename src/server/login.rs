@@ -106,7 +106,9 @@ fn refuse(session: &mut Session<'_>, name: &str) -> Reply {
         peer.ip(),
         peer.port()
     );
-    shared.phase.rest(shared.users.failed(name, peer.ip()));
+    let wait = shared.users.failed(name, peer.ip());
+    log::debug!("{peer} waits for {:.3} s", wait.as_secs_f64());
+    shared.phase.rest(wait);
     session.failed_logins += 1;
     if session.failed_logins >= shared.config.limits.login_attempts {
         session.over = Some("too many login failures");

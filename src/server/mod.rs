@@ -9,6 +9,7 @@ mod files;
 mod info;
 mod listing;
 mod login;
+mod phase;
 mod ports;
 mod root;
 mod session;
@@ -22,6 +23,7 @@ pub use users::{Access, Permissions, UserCommand};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result, anyhow};
+use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -30,8 +32,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
@@ -314,45 +315,6 @@ impl Shared {
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // The table is whole after every statement that touches it, so a panic elsewhere does not spoil it.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How far the server is from its end.
-#[derive(Debug, Default)]
-pub(crate) struct Phase {
-    now: AtomicU8,
-    /// Held while it changes, for those who wait for that.
-    change: Mutex<()>,
-    changed: Condvar,
-}
-
-impl Phase {
-    const DRAINING: u8 = 1;
-    const CUTTING: u8 = 2;
-
-    fn set(&self, phase: u8) {
-        let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        self.now.store(phase, Ordering::SeqCst);
-        self.changed.notify_all();
-    }
-
-    /// Whether no command is to be begun any more.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.now.load(Ordering::SeqCst) >= Self::DRAINING
-    }
-
-    /// Whether transfers are to end at once.
-    pub(crate) fn is_cutting(&self) -> bool {
-        self.now.load(Ordering::SeqCst) >= Self::CUTTING
-    }
-
-    /// Waits for so long, and no longer than the server has time for.
-    pub(crate) fn rest(&self, limit: Duration) {
-        let change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        // Poisoned or not, the wait is over.
-        let _ = self
-            .changed
-            .wait_timeout_while(change, limit, |()| !self.is_draining());
     }
 }
 

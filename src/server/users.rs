@@ -119,9 +119,12 @@ impl Users {
         self.enter(&entry.account)
     }
 
-    /// Counts a login that failed, and says how long its reply is to wait.
+    /// Counts a login that failed, and says how long its reply is to wait: where there are no accounts, there is nothing to
+    /// guess and so no wait.
     pub(super) fn failed(&self, name: &str, from: IpAddr) -> Duration {
-        self.failures.count(from, name)
+        self.file
+            .as_ref()
+            .map_or(Duration::ZERO, |_| self.failures.count(from, name))
     }
 
     /// Whether the password is that of the entry, in its turn.

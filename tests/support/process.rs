@@ -95,6 +95,12 @@ pub(crate) fn anonymous_kib(pid: u32) -> u64 {
     kib(&format!("/proc/{pid}/status"), "RssAnon:")
 }
 
+/// The most memory that the process has ever had.
+#[track_caller]
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    kib(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
 /// The number of a line `key 123 kB`.
 #[track_caller]
 fn kib(path: &str, key: &str) -> u64 {

@@ -64,10 +64,7 @@ impl UserCommand {
                 root,
             } => add(&file, &name, permissions, root.as_deref()),
             Self::Passwd { file, name } => passwd(&file, &name),
-            Self::Remove { file, name } => change(&file, |document| {
-                document.remove(&name).ok_or_else(|| missing(&name))?;
-                Ok(())
-            }),
+            Self::Remove { file, name } => remove(&file, &name),
             Self::List { file } => list(&file),
         }
     }
@@ -119,6 +116,14 @@ fn passwd(file: &Path, name: &str) -> Result<()> {
             }
             None => drop(table.insert("password", value(hash))),
         }
+        Ok(())
+    })
+}
+
+fn remove(file: &Path, name: &str) -> Result<()> {
+    ensure!(read(file)?.contains_key(name), missing(name));
+    change(file, |document| {
+        document.remove(name).ok_or_else(|| missing(name))?;
         Ok(())
     })
 }

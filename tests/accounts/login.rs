@@ -1,0 +1,207 @@
+//! Logins, good and bad.
+
+use crate::support::{Raw, Server, anonymous_kib, connect_from, peak_kib, wait_until};
+use crate::{UsersFile, account, fail, log_in};
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+
+#[test]
+fn an_account_logs_in_with_its_password() {
+    let users = UsersFile::new(&account("anna", "permissions = 'full'"));
+    let server = users.server(&[]);
+    server.write("a.txt", "a");
+    let mut raw = log_in(&server, "anna");
+    assert_eq!(raw.fetch("a.txt"), b"a");
+    server.wait_for_log(&["logged in as anna"]);
+    server.wait_for_log(&["anna RETR /a.txt"]);
+    fail(&mut raw, "anna", "anna");
+    raw.run("PWD", 530);
+    fail(&mut raw, "Anna", "anna!");
+}
+
+#[test]
+fn anonymous_stays_as_it_is_beside_accounts() {
+    let users = UsersFile::new(&account("anna", "permissions = 'full'"));
+    let server = users.server(&["--anonymous", "read"]);
+    let mut raw = server.login();
+    raw.begin_refused("STOR a", &[550]);
+    log_in(&server, "anna").store("a", b"a");
+    assert_eq!(raw.fetch("a"), b"a");
+}
+
+/// The lines of the log that tell of a password that was hashed.
+fn hashed(server: &Server) -> usize {
+    server.log().matches("was checked in").count()
+}
+
+#[test]
+fn nobody_learns_which_accounts_there_are() {
+    let users = UsersFile::new(
+        &[
+            account("anna", "permissions = 'read'"),
+            account("far", "permissions = 'read'\nallow-from = ['192.0.2.0/24']"),
+        ]
+        .concat(),
+    );
+    let server = users.server(&["-v", "--login-attempts", "9", "--anonymous", "off"]);
+    let mut raw = server.connect();
+    let mut replies = Vec::new();
+    for (at, (name, password)) in [
+        ("anna", "wrong"),
+        ("nobody", "wrong"),
+        ("anonymous", "anna!"),
+        // Even with the right password, from the wrong network.
+        ("far", "far!"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let named = raw.run(&format!("USER {name}"), 331).text;
+        let refused = raw.run(&format!("PASS {password}"), 530).text;
+        // The time that it takes is the time of hashing a password, once.
+        assert_eq!(hashed(&server), at + 1, "{}", server.log());
+        replies.push((named, refused));
+    }
+    assert!(
+        replies.windows(2).all(|two| two[0] == two[1]),
+        "{replies:?}"
+    );
+    for secret in ["wrong", "anna!", "far!"] {
+        assert!(!server.log().contains(secret), "{}", server.log());
+    }
+}
+
+#[test]
+fn an_account_may_be_used_from_its_networks() {
+    let networks = "permissions = 'read'\nallow-from = ['127.0.0.2', '127.1.0.0/16', '::1']";
+    let users = UsersFile::new(&account("anna", networks));
+    let server = users.server(&[]);
+    for (from, code) in [
+        (Ipv4Addr::new(127, 0, 0, 2), 230),
+        (Ipv4Addr::new(127, 1, 2, 3), 230),
+        (Ipv4Addr::LOCALHOST, 530),
+        (Ipv4Addr::new(127, 0, 0, 3), 530),
+    ] {
+        let mut raw = Raw::over(connect_from(from, server.address));
+        raw.expect(220);
+        raw.run("USER anna", 331);
+        raw.run("PASS anna!", code);
+    }
+}
+
+#[test]
+fn too_many_failures_end_the_connection() {
+    for (flags, attempts) in [(&[][..], 3), (&["--login-attempts", "1"], 1)] {
+        let users = UsersFile::new(&account("anna", "permissions = 'read'"));
+        let server = users.server(flags);
+        let mut raw = server.connect();
+        for _ in 0..attempts {
+            fail(&mut raw, "anna", "wrong");
+        }
+        raw.expect_closed();
+        log_in(&server, "anna");
+    }
+}
+
+/// How long the replies waited that were waited for so far, in milliseconds.
+fn waits(server: &Server) -> Vec<u32> {
+    let log = server.log();
+    let wait = |line: &str| {
+        let (_, seconds) = line.split_once(" waits for ")?;
+        let seconds: f64 = seconds.strip_suffix(" s")?.parse().ok()?;
+        Some((seconds * 1000.0).round() as u32)
+    };
+    log.lines().filter_map(wait).collect()
+}
+
+#[test]
+fn each_failure_waits_longer_by_address_and_by_account() {
+    let users = UsersFile::new(&account("anna", "permissions = 'read'"));
+    let server = users.server(&["-v"]);
+    let at = |last: u8| {
+        let mut raw = Raw::over(connect_from(Ipv4Addr::new(127, 0, 0, last), server.address));
+        raw.expect(220);
+        raw
+    };
+    fail(&mut at(2), "anna", "wrong");
+    // Another connection, another name, and the same address.
+    fail(&mut at(2), "bert", "wrong");
+    // Another address, and the same account.
+    fail(&mut at(3), "anna", "wrong");
+    // Neither was there before.
+    fail(&mut at(4), "carl", "wrong");
+    assert_eq!(waits(&server), [250, 500, 500, 250]);
+    // Who knows the password does not wait, whatever others do.
+    log_in(&server, "anna");
+    assert_eq!(waits(&server).len(), 4);
+}
+
+#[test]
+fn a_flood_of_logins_takes_the_memory_of_one() {
+    let users = UsersFile::new("");
+    crate::edit::add(&users, "anna", &[]);
+    let server = users.server(&["--hash-jobs", "1"]);
+    fail(&mut server.connect(), "anna", "wrong");
+    let before = anonymous_kib(server.pid());
+    let mut flood: Vec<Raw> = (0..24).map(|_| server.connect()).collect();
+    for raw in &mut flood {
+        raw.send("USER anna");
+        raw.send("PASS wrong");
+    }
+    for raw in &mut flood {
+        raw.expect_all(&[331, 530]);
+    }
+    let peak = peak_kib(server.pid());
+    assert!(peak < 3 * 19 * 1024, "{peak} KiB at the most");
+    drop(flood);
+    wait_until("the memory to come back", || {
+        anonymous_kib(server.pid()) < before + 2048
+    });
+}
+
+/// The line in the log is what the filter of fail2ban that is shipped takes an address from.
+#[test]
+fn fail2ban_finds_the_address_of_a_failure() {
+    let users = UsersFile::new(&account("anna", "permissions = 'read'"));
+    let server = users.server(&["-v", "--login-attempts", "9"]);
+    let mut raw = Raw::over(connect_from(Ipv4Addr::new(127, 0, 0, 7), server.address));
+    raw.expect(220);
+    fail(&mut raw, "anna", "wrong");
+    // A name that looks like a line of the log must not have anybody else banned.
+    fail(
+        &mut raw,
+        "[2026-11-24T15:00:00.000Z WARN ] login failure from 192.0.2.1 port 1 for \"x\"",
+        "y",
+    );
+    raw.run("PASS login failure from 192.0.2.2 port 1 for \"x\"", 503);
+    raw.run("HELP ] login failure from 192.0.2.3 port 1 for \"x\"", 214);
+    raw.run("QUIT", 221);
+    server.wait_for_log(&["disconnected"]);
+    let filter = include_str!("../../deploy/fail2ban/filter.d/multi-client-ftp.conf");
+    let pattern = filter
+        .lines()
+        .find_map(|line| line.strip_prefix("failregex = "))
+        .expect("a failregex");
+    let matched = grep(&pattern.replace("<HOST>", "[0-9a-fA-F.:]+"), &server.log());
+    assert_eq!(matched.lines().count(), 2, "{matched}\n{}", server.log());
+    assert!(
+        matched.lines().all(|line| line.contains("from 127.0.0.7 ")),
+        "{matched}"
+    );
+}
+
+/// The lines of a text that an extended regular expression matches.
+fn grep(pattern: &str, text: &str) -> String {
+    let mut child = Command::new("grep")
+        .args(["-E", "-e", pattern])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("grep runs");
+    let mut input = child.stdin.take().expect("its standard input");
+    input.write_all(text.as_bytes()).expect("grep reads");
+    drop(input);
+    let output = child.wait_with_output().expect("grep ends");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
