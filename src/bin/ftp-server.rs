@@ -62,7 +62,8 @@ struct Args {
         long,
         env = "FTP_SERVER_LOGIN_ATTEMPTS",
         value_name = "N",
-        default_value_t = 3
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..)
     )]
     login_attempts: u32,
     /// Passwords that are hashed at a time, each in 19 MiB; one for each core without this

@@ -12,8 +12,10 @@ pub(super) use quota::Bounds;
 pub(super) use upload::Start;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
-use quota::{Ledger, Ledgers, bytes_of};
+use cap_std::fs::{
+    Dir, File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt,
+};
+use quota::{Ledger, Ledgers, vacate};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -120,10 +122,9 @@ impl Root {
     pub(super) fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
         // A link that leads out of the root is not there, and what is not there is not removed.
         self.dir.metadata(path.relative())?;
-        let bytes = self.booked(path);
-        self.dir.remove_file(path.relative())?;
-        self.freed(bytes);
-        Ok(())
+        vacate(self.ledger.as_deref(), &self.dir, path.relative(), || {
+            self.dir.remove_file(path.relative())
+        })
     }
 
     /// Gives a file or folder another path. A file that is there is replaced.
@@ -131,10 +132,20 @@ impl Root {
     /// # Errors
     /// What the system says.
     pub(super) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()> {
-        let replaced = if from == to { 0 } else { self.booked(to) };
-        self.dir.rename(from.relative(), &self.dir, to.relative())?;
-        self.freed(replaced);
-        Ok(())
+        // Two names of one file stay both, and nothing is gone.
+        let ledger = self.ledger.as_deref().filter(|_| !self.same(from, to));
+        vacate(ledger, &self.dir, to.relative(), || {
+            self.dir.rename(from.relative(), &self.dir, to.relative())
+        })
+    }
+
+    /// Whether two paths are of one file.
+    fn same(&self, one: &VirtualPath, other: &VirtualPath) -> bool {
+        let inode = |path: &VirtualPath| {
+            let metadata = self.dir.symlink_metadata(path.relative())?;
+            io::Result::Ok((metadata.dev(), metadata.ino()))
+        };
+        matches!((inode(one), inode(other)), (Ok(one), Ok(other)) if one == other)
     }
 
     /// Sets the modification time.
@@ -152,20 +163,6 @@ impl Root {
     pub(super) fn set_mode(&self, path: &VirtualPath, mode: u32) -> io::Result<()> {
         self.handle(path)?
             .set_permissions(Permissions::from_mode(mode))
-    }
-
-    /// How many bytes a path takes up of the quota, if there is one.
-    fn booked(&self, path: &VirtualPath) -> u64 {
-        self.ledger
-            .as_ref()
-            .map_or(0, |_| bytes_of(&self.dir, path.relative()))
-    }
-
-    /// Takes note of what was removed.
-    fn freed(&self, bytes: u64) {
-        if let Some(ledger) = &self.ledger {
-            ledger.freed(bytes);
-        }
     }
 
     /// Opens whatever is there.

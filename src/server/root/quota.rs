@@ -47,10 +47,23 @@ struct Count {
 }
 
 impl Ledger {
-    /// Takes note of what was removed.
-    pub(super) fn freed(&self, bytes: u64) {
+    /// Carries out what makes a name of a folder go away, or be another file. Nobody else changes the count meanwhile, so
+    /// that no byte is taken off twice.
+    fn vacate(
+        &self,
+        dir: &Dir,
+        name: &str,
+        quota: u64,
+        act: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut count = lock(&self.0);
-        count.used = count.used.saturating_sub(bytes);
+        let after = count.used.saturating_sub(bytes_of(dir, name));
+        if after > quota {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        act()?;
+        count.used = after;
+        Ok(())
     }
 
     /// Begins to book an upload, which is to replace a file of `replaced` bytes.
@@ -97,22 +110,45 @@ impl Booking {
         Ok(())
     }
 
-    /// Takes note of what was removed.
+    /// Takes note of what was booked and is not there any more.
     pub(super) fn freed(&self, bytes: u64) {
-        self.ledger.freed(bytes);
+        let mut count = lock(&self.ledger.0);
+        count.used = count.used.saturating_sub(bytes);
     }
 
-    /// Whether all is within the quota once the upload has replaced a file of `replaced` bytes: the one that was to be
-    /// replaced may be gone by now.
+    /// Carries out what puts the upload under its name.
     ///
     /// # Errors
-    /// `QuotaExceeded` if it is not.
-    pub(super) fn check(&self, replaced: u64) -> io::Result<()> {
-        if lock(&self.ledger.0).used.saturating_sub(replaced) > self.quota {
-            Err(io::ErrorKind::QuotaExceeded.into())
-        } else {
-            Ok(())
-        }
+    /// `QuotaExceeded` if all would not be within the quota then: the file that was to be replaced may be gone by now. Or
+    /// what the act says.
+    pub(super) fn replace(
+        &self,
+        dir: &Dir,
+        name: &str,
+        act: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.ledger.vacate(dir, name, self.quota, act)
+    }
+
+    /// The ledger.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+/// Carries out what makes a name of a folder go away, or be another file, and takes note of it where there is a quota.
+///
+/// # Errors
+/// What the act says.
+pub(super) fn vacate(
+    ledger: Option<&Ledger>,
+    dir: &Dir,
+    name: &str,
+    act: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    match ledger {
+        Some(ledger) => ledger.vacate(dir, name, u64::MAX, act),
+        None => act(),
     }
 }
 
@@ -154,7 +190,7 @@ impl Root {
 }
 
 /// How many bytes a name of a folder has by itself: a link none but its own.
-pub(super) fn bytes_of(dir: &Dir, name: &str) -> u64 {
+fn bytes_of(dir: &Dir, name: &str) -> u64 {
     dir.symlink_metadata(name).map_or(
         0,
         |metadata| if metadata.is_dir() { 0 } else { metadata.len() },

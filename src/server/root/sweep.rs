@@ -1,6 +1,6 @@
 //! Clears away what dead uploads have left.
 
-use super::quota::bytes_of;
+use super::quota::vacate;
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
 use std::ffi::OsString;
 use std::io;
@@ -72,9 +72,9 @@ impl Root {
                     return Err(error);
                 }
                 for partial in names.iter().filter_map(|name| name.to_str()) {
-                    let bytes = self.ledger.as_ref().map_or(0, |_| bytes_of(&dir, partial));
-                    dir.remove_file(partial)?;
-                    self.freed(bytes);
+                    vacate(self.ledger.as_deref(), &dir, partial, || {
+                        dir.remove_file(partial)
+                    })?;
                 }
                 parent.remove_dir(name)
             }

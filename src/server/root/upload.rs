@@ -1,6 +1,6 @@
 //! Files that are being written: hidden until they are whole.
 
-use super::quota::{Booking, bytes_of};
+use super::quota::{Booking, vacate};
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath, open_for_reading};
 use crate::copy::hex;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt};
@@ -135,22 +135,19 @@ impl Upload {
     /// # Errors
     /// `QuotaExceeded`, or what the system says; the file that was there before is as it was.
     pub(in crate::server) fn commit(mut self) -> io::Result<()> {
-        let replaced = self.booked(&self.name);
-        if let Some(booking) = &self.booking
-            && let Err(error) = booking.check(replaced)
-        {
-            self.failed = true;
-            return Err(error);
-        }
-        self.dir.rename(&self.temporary, &self.dir, &self.name)?;
+        let rename = || self.dir.rename(&self.temporary, &self.dir, &self.name);
+        let renamed = match &self.booking {
+            Some(booking) => booking.replace(&self.dir, &self.name, rename),
+            None => rename(),
+        };
+        renamed.inspect_err(|_| self.failed = true)?;
         self.in_place = true;
-        self.freed(replaced);
         // What an earlier attempt left: nobody is to go on from it any more.
-        let left = self.booked(&self.partial);
-        match self.dir.remove_file(&self.partial) {
-            Ok(()) => self.freed(left),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => log::warn!("cannot remove the partial {}: {error}", self.partial),
+        let removed = self.vacate_partial(|| self.dir.remove_file(&self.partial));
+        if let Err(error) = removed
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("cannot remove the partial {}: {error}", self.partial);
         }
         open_for_reading(&self.dir)?.sync_all()
     }
@@ -207,11 +204,10 @@ impl Upload {
         Ok(())
     }
 
-    /// How many bytes a name of the folder takes up of the quota, if there is one.
-    fn booked(&self, name: &str) -> u64 {
-        self.booking
-            .as_ref()
-            .map_or(0, |_| bytes_of(&self.dir, name))
+    /// Carries out what makes the partial that was there before go away, or be another.
+    fn vacate_partial(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let ledger = self.booking.as_ref().map(Booking::ledger);
+        vacate(ledger, &self.dir, &self.partial, act)
     }
 
     /// Takes note of what was removed.
@@ -255,19 +251,18 @@ impl Drop for Upload {
         if self.in_place {
             return;
         }
-        let (gone, left) = if self.worth_keeping() {
-            let replaced = self.booked(&self.partial);
-            let kept = self.dir.rename(&self.temporary, &self.dir, &self.partial);
-            (replaced, kept)
+        let left = if self.worth_keeping() {
+            self.vacate_partial(|| self.dir.rename(&self.temporary, &self.dir, &self.partial))
         } else {
-            (self.length, self.dir.remove_file(&self.temporary))
+            self.dir
+                .remove_file(&self.temporary)
+                .inspect(|()| self.freed(self.length))
         };
-        match left {
-            Ok(()) => self.freed(gone),
-            Err(error) => log::warn!(
+        if let Err(error) = left {
+            log::warn!(
                 "cannot put away the unfinished upload {}: {error}",
                 self.temporary
-            ),
+            );
         }
     }
 }

@@ -30,11 +30,13 @@ struct Counts {
 }
 
 impl Failures {
-    /// How many there were, of the address or of the account, whichever is more.
-    pub(super) fn before(&self, address: IpAddr, name: &str) -> u32 {
+    /// How many there were, of the address and of the account.
+    pub(super) fn before(&self, address: IpAddr, name: &str) -> (u32, u32) {
         let (counts, now) = (self.counts(), Instant::now());
-        let of_address = counts.addresses.count(&network(address), now);
-        of_address.max(counts.accounts.count(&self.hasher.hash_one(name), now))
+        (
+            counts.addresses.count(&network(address), now),
+            counts.accounts.count(&self.hasher.hash_one(name), now),
+        )
     }
 
     /// Counts one more, and says how long its reply is to wait.
@@ -121,14 +123,14 @@ mod tests {
         failures.count(at("192.0.2.1"), "bert");
         failures.count(at("192.0.2.2"), "bert");
         failures.count(at("192.0.2.3"), "bert");
-        assert_eq!(failures.before(at("192.0.2.1"), "carl"), 2);
-        assert_eq!(failures.before(at("::ffff:192.0.2.1"), "carl"), 2);
-        assert_eq!(failures.before(at("192.0.2.9"), "bert"), 3);
-        assert_eq!(failures.before(at("192.0.2.9"), "anna"), 1);
-        assert_eq!(failures.before(at("192.0.2.9"), "carl"), 0);
+        assert_eq!(failures.before(at("192.0.2.1"), "carl"), (2, 0));
+        assert_eq!(failures.before(at("::ffff:192.0.2.1"), "carl"), (2, 0));
+        assert_eq!(failures.before(at("192.0.2.9"), "bert"), (0, 3));
+        assert_eq!(failures.before(at("192.0.2.9"), "anna"), (0, 1));
+        assert_eq!(failures.before(at("192.0.2.9"), "carl"), (0, 0));
         failures.count(at("2001:db8:1:2::3"), "dora");
-        assert_eq!(failures.before(at("2001:db8:1:2:f::"), "eva"), 1);
-        assert_eq!(failures.before(at("2001:db8:1:3::3"), "eva"), 0);
+        assert_eq!(failures.before(at("2001:db8:1:2:f::"), "eva"), (1, 0));
+        assert_eq!(failures.before(at("2001:db8:1:3::3"), "eva"), (0, 0));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Lets so many hash at a time. Those with the fewest failures behind them come first, so that who floods waits for who
-/// does not.
+/// Lets so many hash at a time. Those with the fewest failures behind them come first, of their address and then of their
+/// account: who floods waits for who does not, be it on the same account.
 #[derive(Debug)]
 pub(super) struct Turns {
     jobs: usize,
@@ -18,8 +18,11 @@ struct Queue {
     running: usize,
     last: u64,
     /// By failures and then by arrival.
-    waiting: BTreeMap<(u32, u64), Thread>,
+    waiting: BTreeMap<Place, Thread>,
 }
+
+/// The failures of the address and of the account, and the number of the arrival.
+type Place = ((u32, u32), u64);
 
 /// The right to hash, given back on drop.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ impl Turns {
     }
 
     /// Waits for a turn, `None` if none came within `limit`.
-    pub(super) fn take(&self, failures: u32, limit: Duration) -> Option<Turn<'_>> {
+    pub(super) fn take(&self, failures: (u32, u32), limit: Duration) -> Option<Turn<'_>> {
         let deadline = Instant::now() + limit;
         let mut queue = self.queue();
         queue.last += 1;
@@ -74,7 +77,7 @@ impl Turns {
 }
 
 impl Queue {
-    fn is_first(&self, place: (u32, u64)) -> bool {
+    fn is_first(&self, place: Place) -> bool {
         self.waiting
             .first_key_value()
             .is_some_and(|(&first, _)| first == place)
@@ -101,8 +104,8 @@ mod tests {
         let turns = Turns::new(1);
         let (done, order) = channel();
         thread::scope(|scope| {
-            let first = turns.take(0, LONG);
-            for (at, failures) in [5, 0, 3].into_iter().enumerate() {
+            let first = turns.take((0, 0), LONG);
+            for (at, failures) in [(1, 0), (0, 5), (0, 0), (0, 3)].into_iter().enumerate() {
                 let (turns, done) = (&turns, done.clone());
                 scope.spawn(move || {
                     let _turn = turns.take(failures, LONG).unwrap();
@@ -114,16 +117,19 @@ mod tests {
             }
             drop(first);
         });
-        assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 3, 5]);
+        assert_eq!(
+            order.try_iter().collect::<Vec<_>>(),
+            [(0, 0), (0, 3), (0, 5), (1, 0)]
+        );
     }
 
     #[test]
     fn no_more_than_the_jobs_run_and_who_waits_in_vain_leaves() {
         let turns = Turns::new(2);
-        let (one, _two) = (turns.take(0, LONG), turns.take(0, LONG));
-        assert!(turns.take(0, Duration::ZERO).is_none());
+        let (one, _two) = (turns.take((0, 0), LONG), turns.take((0, 0), LONG));
+        assert!(turns.take((0, 0), Duration::ZERO).is_none());
         assert!(turns.queue().waiting.is_empty());
         drop(one);
-        assert!(turns.take(9, LONG).is_some());
+        assert!(turns.take((9, 9), LONG).is_some());
     }
 }
