@@ -1,6 +1,8 @@
 //! Logins, good and bad.
 
-use crate::support::{Raw, Server, anonymous_kib, connect_from, peak_kib, wait_until};
+use crate::support::{
+    Raw, Server, anonymous_kib, connect_from, peak_kib, unpacked_programs, wait_until,
+};
 use crate::{UsersFile, account, fail, log_in};
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -45,7 +47,6 @@ fn nobody_learns_which_accounts_there_are() {
         .concat(),
     );
     let server = users.server(&["-v", "--login-attempts", "9", "--anonymous", "off"]);
-    let mut raw = server.connect();
     let mut replies = Vec::new();
     for (at, (name, password)) in [
         ("anna", "wrong"),
@@ -57,6 +58,10 @@ fn nobody_learns_which_accounts_there_are() {
     .into_iter()
     .enumerate()
     {
+        // From an address that has not failed before, so that nothing is waited for that comes of it.
+        let address = Ipv4Addr::new(127, 0, 1, u8::try_from(at).expect("a few"));
+        let mut raw = Raw::over(connect_from(address, server.address));
+        raw.expect(220);
         let named = raw.run(&format!("USER {name}"), 331).text;
         let refused = raw.run(&format!("PASS {password}"), 530).text;
         // The time that it takes is the time of hashing a password, once.
@@ -101,6 +106,24 @@ fn too_many_failures_end_the_connection() {
         }
         raw.expect_closed();
         log_in(&server, "anna");
+    }
+}
+
+#[test]
+fn the_flags_of_logins_are_environment_variables_too() {
+    let users = UsersFile::new(&account("anna", "permissions = 'read'"));
+    let mut command = Server::command();
+    command
+        .env("FTP_SERVER_USERS", users.path())
+        .env("FTP_SERVER_LOGIN_ATTEMPTS", "1")
+        .env("FTP_SERVER_HASH_JOBS", "1");
+    let server = Server::spawn(command, &[]);
+    log_in(&server, "anna");
+    let mut raw = server.connect();
+    fail(&mut raw, "anna", "wrong");
+    raw.expect_closed();
+    for flag in ["--login-attempts", "--hash-jobs"] {
+        assert!(!Server::run(&[flag, "0"]).status.success(), "{flag} 0");
     }
 }
 
@@ -188,6 +211,34 @@ fn fail2ban_finds_the_address_of_a_failure() {
         matched.lines().all(|line| line.contains("from 127.0.0.7 ")),
         "{matched}"
     );
+    if let Some(addresses) = fail2ban(&users, &server.log()) {
+        assert_eq!(addresses, "127.0.0.7\n127.0.0.7\n");
+    }
+}
+
+/// The addresses that fail2ban itself finds in a log, if it is there.
+fn fail2ban(users: &UsersFile, log: &str) -> Option<String> {
+    let programs = unpacked_programs();
+    let program = programs.join("usr/bin/fail2ban-regex");
+    if !program.is_file() {
+        let required = std::env::var_os("FTP_REQUIRE_PROGRAMS").is_some();
+        assert!(!required, "no {}", program.display());
+        return None;
+    }
+    let file = users.path().with_file_name("log");
+    std::fs::write(&file, log).expect("the log is written");
+    let output = Command::new(program)
+        .args(["--out", "ip"])
+        .arg(file)
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/deploy/fail2ban/filter.d/multi-client-ftp.conf"
+        ))
+        .env("PYTHONPATH", programs.join("usr/lib/python3/dist-packages"))
+        .output()
+        .expect("fail2ban-regex runs");
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The lines of a text that an extended regular expression matches.

@@ -3,6 +3,7 @@
 use crate::support::{Pattern, Raw, Server, names_in, temporaries, wait_until, whole_names_in};
 use crate::{UsersFile, account, log_in};
 use std::io::Write;
+use std::os::unix::fs::symlink;
 
 const QUOTA: u64 = 1_000_000;
 
@@ -75,9 +76,15 @@ fn what_is_removed_makes_room() {
     // A file that another takes the name of is gone as well.
     raw.run("RNFR a", 350);
     raw.run("RNTO c", 250);
+    // And one that takes its own name is not, by whatever path.
+    symlink(".", server.path("anna/again")).expect("a link");
+    for to in ["c", "again/c"] {
+        raw.run("RNFR c", 350);
+        raw.run(&format!("RNTO {to}"), 250);
+    }
     raw.store("d", &Pattern::bytes(3, 400_000));
     overflow(&mut raw, "STOR e", 1);
-    assert_eq!(names_in(&server.path("anna")), ["c", "d"]);
+    assert_eq!(names_in(&server.path("anna")), ["again", "c", "d"]);
 }
 
 #[test]

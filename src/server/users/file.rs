@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Document, Item, Key, TableLike};
 
 /// The longest name of an account, in bytes.
 pub(super) const MAX_NAME: usize = 128;
@@ -58,7 +58,7 @@ impl Accounts {
         })?;
         let mut entries = Vec::new();
         for (name, item) in document.iter() {
-            let span = document.as_table().key(name).and_then(|key| key.span());
+            let span = document.as_table().key(name).and_then(Key::span);
             let broken = |what: String| Broken::at(text, span.clone(), what);
             check_name(name).map_err(&broken)?;
             let table = item.as_table_like().ok_or_else(|| {
@@ -174,7 +174,7 @@ impl Fields<'_> {
         ];
         for (key, item) in self.table.iter() {
             if !KEYS.contains(&key) {
-                let span = self.table.key(key).and_then(|key| key.span());
+                let span = self.table.key(key).and_then(Key::span);
                 let what = format!("{key:?} is no key of an account: {}", KEYS.join(", "));
                 return Err((span.or_else(|| item.span()), what));
             }
