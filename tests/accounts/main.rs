@@ -13,9 +13,11 @@ mod support;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use std::fs::Permissions;
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use support::{Raw, Server};
+use std::path::{Path, PathBuf};
+use support::{Raw, Server, temporaries, wait_until};
 use tempfile::TempDir;
 
 /// A users file in a folder of its own.
@@ -73,6 +75,20 @@ fn log_in(server: &Server, name: &str) -> Raw {
     raw.run(&format!("PASS {name}!"), 230);
     raw.run("TYPE I", 200);
     raw
+}
+
+/// Begins an upload, and waits until the server has written all of these bytes to `folder`.
+#[track_caller]
+fn begin_part(folder: &Path, raw: &mut Raw, command: &str, bytes: &[u8]) -> TcpStream {
+    let mut data = raw.begin(command);
+    data.write_all(bytes).expect("a part of the file");
+    let is_there = |name: &String| {
+        std::fs::metadata(folder.join(name)).is_ok_and(|file| file.len() == bytes.len() as u64)
+    };
+    wait_until("the server to have the part", || {
+        temporaries(folder).iter().any(is_there)
+    });
+    data
 }
 
 /// Tries a login that must fail.

@@ -1,7 +1,7 @@
 //! What each permission allows, and no more than that.
 
-use crate::support::{Raw, Server, partials_in, read_all, reset, temporaries, wait_until};
-use crate::{UsersFile, account, log_in};
+use crate::support::{Raw, Server, partials_in, read_all, reset};
+use crate::{UsersFile, account, begin_part, log_in};
 use std::io::Write;
 use std::net::Shutdown;
 
@@ -139,12 +139,7 @@ fn who_can_only_upload_sees_nothing_but_its_own_cut_uploads() {
             "{reply}"
         );
     }
-    let mut data = raw.begin("STOR up");
-    data.write_all(b"abcdef").expect("a part");
-    wait_until("the part to come", || {
-        let len = |name: &String| std::fs::metadata(server.path(name)).map_or(0, |file| file.len());
-        temporaries(&server.root).iter().any(|name| len(name) == 6)
-    });
+    let data = begin_part(&server.root, &mut raw, "STOR up", b"abcdef");
     reset(data);
     raw.expect(426);
     assert_eq!(partials_in(&server.root).len(), 1);

@@ -1,7 +1,7 @@
 //! Quotas: what passes one ends in 552, and what was there is as it was.
 
-use crate::support::{Pattern, Raw, Server, names_in, temporaries, wait_until, whole_names_in};
-use crate::{UsersFile, account, log_in};
+use crate::support::{Pattern, Raw, Server, names_in, whole_names_in};
+use crate::{UsersFile, account, begin_part, log_in};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 
@@ -91,15 +91,12 @@ fn what_is_removed_makes_room() {
 fn uploads_at_the_same_time_count_together() {
     let (_users, server, mut one) = start();
     let mut two = log_in(&server, "anna");
-    let mut first = one.begin("STOR a");
-    first
-        .write_all(&Pattern::bytes(1, 700_000))
-        .expect("most of it");
-    wait_until("it to be written", || {
-        let folder = server.path("anna");
-        let len = |name: &String| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-        temporaries(&folder).iter().any(|name| len(name) == 700_000)
-    });
+    let first = begin_part(
+        &server.path("anna"),
+        &mut one,
+        "STOR a",
+        &Pattern::bytes(1, 700_000),
+    );
     overflow(&mut two, "STOR b", 300_001);
     two.store("b", &Pattern::bytes(2, 300_000));
     drop(first);
@@ -111,13 +108,12 @@ fn uploads_at_the_same_time_count_together() {
 #[test]
 fn an_upload_that_was_cut_counts_until_it_is_gone_on_with() {
     let (_users, server, mut raw) = start();
-    let mut data = raw.begin("STOR a");
-    data.write_all(&Pattern::bytes(1, 600_000)).expect("a part");
-    wait_until("it to be written", || {
-        let folder = server.path("anna");
-        let len = |name: &String| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-        temporaries(&folder).iter().any(|name| len(name) == 600_000)
-    });
+    let data = begin_part(
+        &server.path("anna"),
+        &mut raw,
+        "STOR a",
+        &Pattern::bytes(1, 600_000),
+    );
     crate::support::reset(data);
     raw.expect(426);
     overflow(&mut raw, "STOR b", 400_001);
