@@ -15,11 +15,10 @@ pub(super) use account::Account;
 use crate::copy::Pace;
 use crate::protocol::command::Password;
 use anyhow::{Context, Result, anyhow};
-use failures::Failures;
+use failures::{Attempt, Failures};
 use file::{Accounts, Entry};
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
@@ -42,7 +41,6 @@ pub(super) struct Users {
     file: Option<UsersFile>,
     turns: Turns,
     failures: Failures,
-    hasher: RandomState,
     present: Arc<Mutex<Present>>,
 }
 
@@ -83,7 +81,6 @@ impl Users {
             file: path.map(UsersFile::open).transpose()?,
             turns: Turns::new(hash_jobs),
             failures: Failures::default(),
-            hasher: RandomState::new(),
             present: Arc::default(),
         })
     }
@@ -110,9 +107,12 @@ impl Users {
             });
         }
         let accounts = self.file.as_ref().ok_or(Refusal::Wrong)?.current();
+        let attempt = self.failures.attempt(from, name);
         let found = accounts.find(name);
-        let checked = found.or_else(|| accounts.stand_in(self.hasher.hash_one(name)));
-        let right = self.check(checked, name, password, from)?;
+        let right = match found.or_else(|| accounts.stand_in(attempt.account)) {
+            Some(checked) => self.check(checked, attempt, password)?,
+            None => false,
+        };
         let entry = found
             .filter(|entry| right && entry.admits(from))
             .ok_or(Refusal::Wrong)?;
@@ -122,24 +122,18 @@ impl Users {
     /// Counts a login that failed, and says how long its reply is to wait: where there are no accounts, there is nothing to
     /// guess and so no wait.
     pub(super) fn failed(&self, name: &str, from: IpAddr) -> Duration {
-        self.file
-            .as_ref()
-            .map_or(Duration::ZERO, |_| self.failures.count(from, name))
+        self.file.as_ref().map_or(Duration::ZERO, |_| {
+            self.failures.count(self.failures.attempt(from, name))
+        })
     }
 
     /// Whether the password is that of the entry, in its turn.
-    fn check(
-        &self,
-        entry: Option<&Entry>,
-        name: &str,
-        password: &Password,
-        from: IpAddr,
-    ) -> Result<bool, Refusal> {
-        let Some(entry) = entry else {
-            return Ok(false);
-        };
-        let failures = self.failures.before(from, name);
-        let turn = self.turns.take(failures, TURN_WAIT).ok_or(Refusal::Busy)?;
+    fn check(&self, entry: &Entry, attempt: Attempt, password: &Password) -> Result<bool, Refusal> {
+        let failures = self.failures.before(attempt);
+        let turn = self
+            .turns
+            .take(attempt, failures, TURN_WAIT)
+            .ok_or(Refusal::Busy)?;
         let began = Instant::now();
         let right = entry
             .hash
@@ -147,7 +141,8 @@ impl Users {
             .map_err(|_| Refusal::Busy)?;
         drop(turn);
         log::debug!(
-            "a password of {from} was checked in {:.3} s",
+            "a password of {} was checked in {:.3} s",
+            attempt.from,
             began.elapsed().as_secs_f64()
         );
         Ok(right)

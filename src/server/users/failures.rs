@@ -15,10 +15,18 @@ const MEMORY: Duration = Duration::from_secs(15 * 60);
 /// How many addresses, and how many accounts, are kept in mind: a few MiB of them.
 const MOST: usize = 16 * 1024;
 
+/// Who tries to log in, and as whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// The address, or of IPv6 the network: whoever has one address has the 2^64 beside it too.
+    pub(super) from: IpAddr,
+    /// The account's name as a hash alone, since it may be long and there need be no such account.
+    pub(super) account: u64,
+}
+
 /// Counts the logins that failed, and says how long each waits.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
-    /// Names are kept as this hash alone, since they may be long and there need be no such account.
     hasher: RandomState,
     counts: Mutex<Counts>,
 }
@@ -30,34 +38,38 @@ struct Counts {
 }
 
 impl Failures {
+    /// An attempt to log in from an address.
+    pub(super) fn attempt(&self, address: IpAddr, name: &str) -> Attempt {
+        let from = match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            v4 @ IpAddr::V4(_) => v4,
+        };
+        Attempt {
+            from,
+            account: self.hasher.hash_one(name),
+        }
+    }
+
     /// How many there were, of the address and of the account.
-    pub(super) fn before(&self, address: IpAddr, name: &str) -> (u32, u32) {
+    pub(super) fn before(&self, attempt: Attempt) -> (u32, u32) {
         let (counts, now) = (self.counts(), Instant::now());
         (
-            counts.addresses.count(&network(address), now),
-            counts.accounts.count(&self.hasher.hash_one(name), now),
+            counts.addresses.count(&attempt.from, now),
+            counts.accounts.count(&attempt.account, now),
         )
     }
 
     /// Counts one more, and says how long its reply is to wait.
-    pub(super) fn count(&self, address: IpAddr, name: &str) -> Duration {
+    pub(super) fn count(&self, attempt: Attempt) -> Duration {
         let (mut counts, now) = (self.counts(), Instant::now());
-        let of_address = counts.addresses.add(network(address), now);
-        let of_account = counts.accounts.add(self.hasher.hash_one(name), now);
+        let of_address = counts.addresses.add(attempt.from, now);
+        let of_account = counts.accounts.add(attempt.account, now);
         wait(of_address.max(of_account))
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
         // Half a count more or less does no harm.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Of IPv6, whoever has one address has the 2^64 of its network too.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -118,19 +130,31 @@ mod tests {
     #[test]
     fn they_are_counted_by_address_and_by_account() {
         let failures = Failures::default();
-        let at = |text: &str| text.parse::<IpAddr>().unwrap();
-        failures.count(at("192.0.2.1"), "anna");
-        failures.count(at("192.0.2.1"), "bert");
-        failures.count(at("192.0.2.2"), "bert");
-        failures.count(at("192.0.2.3"), "bert");
-        assert_eq!(failures.before(at("192.0.2.1"), "carl"), (2, 0));
-        assert_eq!(failures.before(at("::ffff:192.0.2.1"), "carl"), (2, 0));
-        assert_eq!(failures.before(at("192.0.2.9"), "bert"), (0, 3));
-        assert_eq!(failures.before(at("192.0.2.9"), "anna"), (0, 1));
-        assert_eq!(failures.before(at("192.0.2.9"), "carl"), (0, 0));
-        failures.count(at("2001:db8:1:2::3"), "dora");
-        assert_eq!(failures.before(at("2001:db8:1:2:f::"), "eva"), (1, 0));
-        assert_eq!(failures.before(at("2001:db8:1:3::3"), "eva"), (0, 0));
+        let attempt = |from: &str, name| failures.attempt(from.parse().unwrap(), name);
+        for (from, name) in [
+            ("192.0.2.1", "anna"),
+            ("192.0.2.1", "bert"),
+            ("192.0.2.2", "bert"),
+            ("192.0.2.3", "bert"),
+            ("2001:db8:1:2::3", "dora"),
+        ] {
+            failures.count(attempt(from, name));
+        }
+        for (from, name, before) in [
+            ("192.0.2.1", "carl", (2, 0)),
+            ("::ffff:192.0.2.1", "carl", (2, 0)),
+            ("192.0.2.9", "bert", (0, 3)),
+            ("192.0.2.9", "anna", (0, 1)),
+            ("192.0.2.9", "carl", (0, 0)),
+            ("2001:db8:1:2:f::", "eva", (1, 0)),
+            ("2001:db8:1:3::3", "eva", (0, 0)),
+        ] {
+            assert_eq!(
+                failures.before(attempt(from, name)),
+                before,
+                "{from} {name}"
+            );
+        }
     }
 
     #[test]
