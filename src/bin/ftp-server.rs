@@ -51,9 +51,10 @@ struct Args {
     /// IPv4 address under which clients reach this host, if it is behind NAT (as on EC2)
     #[arg(long, env = "FTP_SERVER_PUBLIC_ADDRESS", value_name = "ADDR")]
     public_address: Option<Ipv4Addr>,
-    /// What a client may do without a password; write: list, download, upload, make folders
-    #[arg(long, env = "FTP_SERVER_ANONYMOUS", default_value = "write")]
-    anonymous: Anonymous,
+    /// What a client may do without a password; write: list, download, upload, make folders [default: write, or off with
+    /// --users]
+    #[arg(long, env = "FTP_SERVER_ANONYMOUS")]
+    anonymous: Option<Anonymous>,
     /// File with the accounts, as `ftp-server user` edits it; read again on SIGHUP and when it changes
     #[arg(long, env = "FTP_SERVER_USERS", value_name = "FILE")]
     users: Option<PathBuf>,
@@ -235,10 +236,12 @@ fn config(args: Args) -> Result<Config> {
         passive_ports: args.passive_ports,
         public_address: args.public_address,
         anonymous: match args.anonymous {
-            Anonymous::Off => None,
-            Anonymous::Read => Some(Access::Read),
-            Anonymous::Write => Some(Access::Write),
-            Anonymous::Full => Some(Access::Full),
+            Some(Anonymous::Off) => None,
+            Some(Anonymous::Read) => Some(Access::Read),
+            Some(Anonymous::Write) => Some(Access::Write),
+            Some(Anonymous::Full) => Some(Access::Full),
+            // Who gives out passwords does not mean to let everybody in beside them.
+            None => args.users.is_none().then_some(Access::Write),
         },
         users: args.users,
         keep_partials: args.keep_partials,

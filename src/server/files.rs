@@ -39,7 +39,7 @@ pub(super) fn mkd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, true)),
     };
-    match session.root.create_folder(&path) {
+    match session.root().create_folder(&path) {
         Ok(()) => reply(ReplyCode::PATH, format!("{} created.", quoted(&path))),
         Err(error) => Ok(failure::file(&error, &path)),
     }
@@ -49,7 +49,7 @@ pub(super) fn rmd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     change(
         session,
         name,
-        |session, path| session.root.remove_folder(path),
+        |session, path| session.root().remove_folder(path),
         "removed",
     )
 }
@@ -58,7 +58,7 @@ pub(super) fn dele(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     change(
         session,
         name,
-        |session, path| session.root.remove_file(path),
+        |session, path| session.root().remove_file(path),
         "deleted",
     )
 }
@@ -81,7 +81,7 @@ pub(super) fn rnto(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, true)),
     };
-    match session.root.rename(&from, &to) {
+    match session.root().rename(&from, &to) {
         Ok(()) => reply(ReplyCode::FILE_ACTION_DONE, format!("{from} is now {to}.")),
         Err(error) => Ok(failure::file(&error, &to)),
     }
@@ -158,7 +158,7 @@ pub(super) fn site_chmod(session: &mut Session<'_>, mode: u32, name: &Arg) -> io
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, false)),
     };
-    match session.root.set_mode(&path, mode) {
+    match session.root().set_mode(&path, mode) {
         Ok(()) => ok(format!("Mode of {path} is {mode:03o}.")),
         Err(error) => Ok(failure::file(&error, &path)),
     }
@@ -237,7 +237,7 @@ fn entry(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Repl
     let path = session
         .path(name)
         .map_err(|error| failure::bad_path(error, false))?;
-    match session.root.entry(&path, session.permissions()) {
+    match session.root().entry(&path, session.permissions()) {
         Ok(entry) => Ok((path, entry)),
         Err(error) => Err(failure::file(&error, &path)),
     }
@@ -270,7 +270,7 @@ fn partial(session: &Session<'_>, path: &VirtualPath) -> io::Result<(File, u64)>
     if !session.permissions().allow(Permissions::UPLOAD) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    session.root.partial(path, &session.owner())
+    session.root().partial(path, &session.owner())
 }
 
 fn not_a_file(path: &VirtualPath, entry: &Entry) -> Reply {
@@ -289,7 +289,7 @@ fn set_modified(session: &Session<'_>, time: Timestamp, name: &Arg) -> Result<Vi
     let path = session
         .path(name.as_str())
         .map_err(|error| failure::bad_path(error, false))?;
-    match session.root.set_modified(&path, time.into()) {
+    match session.root().set_modified(&path, time.into()) {
         Ok(()) => Ok(path),
         Err(error) => Err(failure::file(&error, &path)),
     }
@@ -305,7 +305,7 @@ fn checksum(
         .path(name)
         .map_err(|error| failure::bad_path(error, false))?;
     let whole = if session.permissions().allow(Permissions::DOWNLOAD) {
-        session.root.read(&path)
+        session.root().read(&path)
     } else {
         Err(io::ErrorKind::NotFound.into())
     };

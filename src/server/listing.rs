@@ -144,7 +144,7 @@ impl Entries {
         let path = session
             .path(name)
             .map_err(|error| failure::bad_path(error, false))?;
-        let root = &session.root;
+        let root = &session.root();
         match root.entry(&path, session.permissions()) {
             Ok(entry) if entry.kind == Kind::Folder => {
                 match root.list(&path, session.permissions()) {
@@ -186,7 +186,7 @@ impl Entries {
             return Err(failure::file(&io::ErrorKind::NotFound.into(), &folder));
         };
         let listing = session
-            .root
+            .root()
             .list(&folder, session.permissions())
             .map_err(|error| failure::file(&error, &folder))?;
         let mut matching = Matching {

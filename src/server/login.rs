@@ -1,6 +1,6 @@
 //! `USER` and `PASS` (RFC 959 §4.1.1).
 
-use super::root::{Bounds, VirtualPath};
+use super::root::{Bounds, Root, VirtualPath};
 use super::session::{Session, reply};
 use super::users::{Member, Refusal};
 use crate::copy::Pace;
@@ -16,8 +16,8 @@ pub(super) enum Login {
     None,
     /// `USER` was said.
     Named(String),
-    /// `PASS` was good.
-    Done(Member),
+    /// `PASS` was good: who it is, and the folder that is theirs.
+    Done(Member, Root),
 }
 
 impl Login {
@@ -25,14 +25,14 @@ impl Login {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::None | Self::Named(_) => "-",
-            Self::Done(member) => &member.account.name,
+            Self::Done(member, _) => &member.account.name,
         }
     }
 
     /// What its transfers keep to, if the account has a rate.
     pub(super) fn pace(&self) -> Option<Arc<Pace>> {
         match self {
-            Self::Done(member) => member.pace.clone(),
+            Self::Done(member, _) => member.pace.clone(),
             Self::None | Self::Named(_) => None,
         }
     }
@@ -40,7 +40,6 @@ impl Login {
 
 pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     session.login = Login::Named(name.as_str().to_owned());
-    session.root = session.shared.root.clone();
     session.cwd = VirtualPath::root();
     // The same for every name, so that nobody learns which ones exist.
     reply(
@@ -83,18 +82,20 @@ fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
         file_size: account.max_file_size,
         quota: account.quota,
     };
+    let (peer, name) = (session.peer, &account.name);
     match session.shared.root.below(&account.root, bounds) {
-        Ok(root) => session.root = root,
+        Ok(root) => {
+            log::info!("{peer} logged in as {name}");
+            session.login = Login::Done(member, root);
+            reply(ReplyCode::LOGGED_IN, "Logged in.")
+        }
         Err(error) => {
-            let (peer, name, root) = (session.peer, &account.name, &account.root);
+            let root = &account.root;
             log::error!("{peer} cannot open the folder of {name}, {root:?}: {error}");
             let text = "The folder of this account cannot be opened, ask who runs the server.";
-            return reply(ReplyCode::NOT_LOGGED_IN, text);
+            reply(ReplyCode::NOT_LOGGED_IN, text)
         }
     }
-    log::info!("{} logged in as {}", session.peer, account.name);
-    session.login = Login::Done(member);
-    reply(ReplyCode::LOGGED_IN, "Logged in.")
 }
 
 /// Refuses a login, later from one to the next, and ends the session after too many. `deploy/fail2ban` reads the line in the

@@ -31,8 +31,6 @@ pub(super) struct Session<'s> {
     pub(super) failed_logins: u32,
     /// Why the session ends with the next reply, if it does.
     pub(super) over: Option<&'static str>,
-    /// The folder that is served, or what of it is the account's.
-    pub(super) root: Root,
     pub(super) cwd: VirtualPath,
     pub(super) transfer_type: TransferType,
     /// The data connections that the next transfers will use, in order.
@@ -80,7 +78,6 @@ impl<'s> Session<'s> {
             login: Login::None,
             failed_logins: 0,
             over: None,
-            root: shared.root.clone(),
             cwd: VirtualPath::root(),
             // RFC 959 §5.1. lftp and NcFTP count on it: for a text file they send no TYPE at all.
             transfer_type: TransferType::Ascii,
@@ -253,8 +250,8 @@ impl<'s> Session<'s> {
             return Ok(());
         };
         match &self.login {
-            Login::Done(member) if member.account.permissions.allow(needed) => Ok(()),
-            Login::Done(_) => Err(self.denied(&format!("use {}", command.verb()))),
+            Login::Done(member, _) if member.account.permissions.allow(needed) => Ok(()),
+            Login::Done(..) => Err(self.denied(&format!("use {}", command.verb()))),
             Login::None | Login::Named(_) => Err(Reply::new(
                 ReplyCode::NOT_LOGGED_IN,
                 "Log in with USER and PASS first.",
@@ -265,15 +262,25 @@ impl<'s> Session<'s> {
     /// What the account that is logged in may do.
     pub(super) fn permissions(&self) -> Permissions {
         match &self.login {
-            Login::Done(member) => member.account.permissions,
+            Login::Done(member, _) => member.account.permissions,
             Login::None | Login::Named(_) => Permissions::NONE,
+        }
+    }
+
+    /// The folder that is served, or what of it is the account's.
+    pub(super) fn root(&self) -> &Root {
+        match &self.login {
+            Login::Done(_, root) => root,
+            Login::None | Login::Named(_) => &self.shared.root,
         }
     }
 
     /// Whose cut uploads this session can go on from. Anonymous clients are told apart by their address.
     pub(super) fn owner(&self) -> String {
         match &self.login {
-            Login::Done(member) if member.account.name != ANONYMOUS => member.account.name.clone(),
+            Login::Done(member, _) if member.account.name != ANONYMOUS => {
+                member.account.name.clone()
+            }
             _ => format!("{ANONYMOUS}@{}", self.peer.ip()),
         }
     }
@@ -286,7 +293,7 @@ impl<'s> Session<'s> {
 
     /// The path that a client's word means.
     pub(super) fn path(&self, name: &str) -> Result<VirtualPath, PathError> {
-        self.root.resolve(&self.cwd, name)
+        self.root().resolve(&self.cwd, name)
     }
 }
 

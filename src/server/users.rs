@@ -175,7 +175,8 @@ impl Users {
 }
 
 /// Whether a name means a login without a password.
-fn is_public(name: &str) -> bool {
+#[must_use]
+pub(super) fn is_public(name: &str) -> bool {
     PUBLIC_NAMES
         .iter()
         .any(|public| public.eq_ignore_ascii_case(name))

@@ -23,8 +23,9 @@ fn an_account_logs_in_with_its_password() {
 }
 
 #[test]
-fn anonymous_stays_as_it_is_beside_accounts() {
+fn anonymous_is_off_beside_accounts_unless_it_is_asked_for() {
     let users = UsersFile::new(&account("anna", "permissions = 'full'"));
+    fail(&mut users.server(&[]).connect(), "anonymous", "guest");
     let server = users.server(&["--anonymous", "read"]);
     let mut raw = server.login();
     raw.begin_refused("STOR a", &[550]);
@@ -46,7 +47,7 @@ fn nobody_learns_which_accounts_there_are() {
         ]
         .concat(),
     );
-    let server = users.server(&["-v", "--login-attempts", "9", "--anonymous", "off"]);
+    let server = users.server(&["-v", "--login-attempts", "9"]);
     let mut replies = Vec::new();
     for (at, (name, password)) in [
         ("anna", "wrong"),

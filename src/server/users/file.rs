@@ -3,7 +3,8 @@
 //! ```toml
 //! [anna]
 //! password = "$argon2id$v=19$m=19456,t=2,p=1$…$…"
-//! permissions = "write"               # or "read", "full", or ["list", "download", "upload", "mkdir", "delete", "rename", "chmod"]
+//! permissions = "write"               # or "read" or "full", or a list of "list", "download", "upload", "mkdir", "delete",
+//!                                     # "rename" and "chmod"
 //! root = "teams/anna"                 # below the served folder; without it, all of that
 //! max-sessions = 4
 //! max-file-size = 1_000_000_000       # bytes
