@@ -4,17 +4,19 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::builder::BoolishValueParser;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use jiff::SignedDuration;
 use log::LevelFilter;
 use multi_client_ftp::pages::Page;
-use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server, UserCommand};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 /// The longest time that an option takes: a hundred years.
@@ -49,9 +51,25 @@ struct Args {
     /// IPv4 address under which clients reach this host, if it is behind NAT (as on EC2)
     #[arg(long, env = "FTP_SERVER_PUBLIC_ADDRESS", value_name = "ADDR")]
     public_address: Option<Ipv4Addr>,
-    /// What a client may do without a password; write: list, download, upload, make folders
-    #[arg(long, env = "FTP_SERVER_ANONYMOUS", default_value = "write")]
-    anonymous: Anonymous,
+    /// What a client may do without a password; write: list, download, upload, make folders [default: write, or off with
+    /// --users]
+    #[arg(long, env = "FTP_SERVER_ANONYMOUS")]
+    anonymous: Option<Anonymous>,
+    /// File with the accounts, as `ftp-server user` edits it; read again on SIGHUP and when it changes
+    #[arg(long, env = "FTP_SERVER_USERS", value_name = "FILE")]
+    users: Option<PathBuf>,
+    /// Logins that may fail before the connection is closed
+    #[arg(
+        long,
+        env = "FTP_SERVER_LOGIN_ATTEMPTS",
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    login_attempts: u32,
+    /// Passwords that are hashed at a time, each in 19 MiB; one for each core without this
+    #[arg(long, env = "FTP_SERVER_HASH_JOBS", value_name = "N")]
+    hash_jobs: Option<NonZeroUsize>,
     /// Clients at a time
     #[arg(
         long,
@@ -100,7 +118,22 @@ struct Line {
     #[command(flatten)]
     args: Args,
     #[command(subcommand)]
-    page: Option<Page>,
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    #[command(flatten)]
+    Edit(Edit),
+    #[command(flatten)]
+    Page(Page),
+}
+
+#[derive(Debug, Subcommand)]
+enum Edit {
+    /// Edit the accounts of a users file
+    #[command(subcommand)]
+    User(UserCommand),
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -126,11 +159,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> ExitCode {
-    let Line { args, page } = Line::parse();
+    let Line { args, task } = Line::parse();
     start_log(&args);
-    let outcome = match page {
-        Some(page) => page
-            .print(Args::command())
+    let outcome = match task {
+        Some(Task::Edit(Edit::User(command))) => command.run(),
+        Some(Task::Page(page)) => page
+            .print(Edit::augment_subcommands(Args::command()))
             .context("cannot write to standard output"),
         None => run(args),
     };
@@ -160,14 +194,7 @@ fn start_log(args: &Args) {
 fn run(args: Args) -> Result<()> {
     let config = config(args)?;
     // Registered before the address is printed: whoever reads it may send a signal at once.
-    let (stop, signals) = UnixStream::pair().context("cannot make the pipe for signals")?;
-    for signal in [SIGINT, SIGTERM] {
-        let signals = signals
-            .try_clone()
-            .context("cannot make the pipe for signals")?;
-        signal_hook::low_level::pipe::register(signal, signals)
-            .context("cannot watch for signals")?;
-    }
+    let (stop, reload) = (watch(&[SIGINT, SIGTERM])?, watch(&[SIGHUP])?);
     if let Some(limit) = server::raise_descriptor_limit() {
         log::debug!("up to {limit} descriptors");
     }
@@ -179,7 +206,19 @@ fn run(args: Args) -> Result<()> {
     // Nobody may be reading it, which is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
     log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
-    server.run(&stop).context("the listener failed")
+    server.run(&stop, &reload).context("the listener failed")
+}
+
+/// A stream at which a byte arrives for each of these signals.
+fn watch(signals: &[i32]) -> Result<UnixStream> {
+    let (stream, end) = UnixStream::pair().context("cannot make the pipe for signals")?;
+    for signal in signals {
+        let end = end
+            .try_clone()
+            .context("cannot make the pipe for signals")?;
+        signal_hook::low_level::pipe::register(*signal, end).context("cannot watch for signals")?;
+    }
+    Ok(stream)
 }
 
 fn config(args: Args) -> Result<Config> {
@@ -197,15 +236,23 @@ fn config(args: Args) -> Result<Config> {
         passive_ports: args.passive_ports,
         public_address: args.public_address,
         anonymous: match args.anonymous {
-            Anonymous::Off => None,
-            Anonymous::Read => Some(Access::Read),
-            Anonymous::Write => Some(Access::Write),
-            Anonymous::Full => Some(Access::Full),
+            Some(Anonymous::Off) => None,
+            Some(Anonymous::Read) => Some(Access::Read),
+            Some(Anonymous::Write) => Some(Access::Write),
+            Some(Anonymous::Full) => Some(Access::Full),
+            // Who gives out passwords does not mean to let everybody in beside them.
+            None => args.users.is_none().then_some(Access::Write),
         },
+        users: args.users,
         keep_partials: args.keep_partials,
         limits: Limits {
             clients: args.max_clients,
             clients_per_address: args.max_clients_per_address,
+            login_attempts: args.login_attempts,
+            hash_jobs: args
+                .hash_jobs
+                .or_else(|| thread::available_parallelism().ok())
+                .map_or(1, NonZeroUsize::get),
             idle: args.idle_timeout,
             data: args.data_timeout,
             drain: args.drain,

@@ -21,7 +21,7 @@ pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, false)),
     };
-    let (mut file, size) = match session.shared.root.read(&path) {
+    let (mut file, size) = match session.root().read(&path) {
         Ok(found) => found,
         Err(error) => return Ok(failure::file(&error, &path)),
     };
@@ -102,7 +102,7 @@ fn receive(
     let Some(data) = session.data.take() else {
         return Ok(no_data_connection());
     };
-    let mut upload = match session.shared.root.upload(&path, &session.owner(), start) {
+    let mut upload = match session.root().upload(&path, &session.owner(), start) {
         Ok(upload) => upload,
         Err(error) => return Ok(failure::file(&error, &path)),
     };

@@ -1,6 +1,7 @@
 //! Data connections: a fresh listener for each transfer, and the one connection that it accepts.
 
 use super::watch::{Cut, Watch};
+use crate::copy::Pace;
 use cap_std::fs::File;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Room for the client's own connection beside a few of strangers.
@@ -16,7 +18,7 @@ const BACKLOG: i32 = 8;
 /// How many bytes may flow before the control connection is looked at, when the data never has to be waited for.
 const LOOK_EVERY: u64 = 16 * 1024 * 1024;
 /// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
-const SENDFILE_CHUNK: u64 = 4 * 1024 * 1024;
+const SENDFILE_CHUNK: usize = 4 * 1024 * 1024;
 
 /// The ports that data listeners are taken from, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,6 +204,8 @@ pub(super) struct DataChannel<'s> {
     timeout: Duration,
     unwatched: u64,
     cut: Option<Cut>,
+    /// The rate that the bytes keep to, and when the next of them may move.
+    pace: Option<(Arc<Pace>, Instant)>,
 }
 
 impl<'s> DataChannel<'s> {
@@ -212,7 +216,13 @@ impl<'s> DataChannel<'s> {
             timeout,
             unwatched: 0,
             cut: None,
+            pace: None,
         }
+    }
+
+    /// Holds the bytes to a rate from here on.
+    pub(super) fn keep_to(&mut self, pace: Option<Arc<Pace>>) {
+        self.pace = pace.map(|pace| (pace, Instant::now()));
     }
 
     /// How many bytes have gone over the connection.
@@ -232,8 +242,9 @@ impl<'s> DataChannel<'s> {
     /// file system knows no `sendfile`, and then nothing was sent.
     pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
         let mut at = start;
+        let most = self.at_most(SENDFILE_CHUNK);
         while at < end {
-            let chunk = usize::try_from((end - at).min(SENDFILE_CHUNK)).unwrap_or(usize::MAX);
+            let chunk = usize::try_from(end - at).map_or(most, |left| left.min(most));
             let sent = self.attempt(PollFlags::OUT, |socket| {
                 Ok(rustix::fs::sendfile(socket, file, Some(&mut at), chunk)?)
             })?;
@@ -268,11 +279,18 @@ impl<'s> DataChannel<'s> {
         if self.unwatched >= LOOK_EVERY {
             self.look()?;
         }
+        if let Some((_, next)) = self.pace {
+            let waited = self.watch.pass(&self.socket, next);
+            self.note(waited)?;
+        }
         loop {
             match call(&self.socket) {
                 Ok(count) => {
                     self.watch.moved += count as u64;
                     self.unwatched += count as u64;
+                    if let Some((pace, next)) = &mut self.pace {
+                        *next = Instant::now() + pace.pace(count as u64);
+                    }
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -287,6 +305,13 @@ impl<'s> DataChannel<'s> {
         }
     }
 
+    /// How many bytes of `wanted` to move in one go.
+    fn at_most(&self, wanted: usize) -> usize {
+        self.pace
+            .as_ref()
+            .map_or(wanted, |(pace, _)| wanted.min(pace.chunk()))
+    }
+
     fn note(&mut self, seen: Result<(), Cut>) -> io::Result<()> {
         seen.map_err(|cut| {
             self.cut = Some(cut);
@@ -297,13 +322,15 @@ impl<'s> DataChannel<'s> {
 
 impl Read for DataChannel<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.attempt(PollFlags::IN, |mut socket| socket.read(buffer))
+        let most = self.at_most(buffer.len());
+        self.attempt(PollFlags::IN, |mut socket| socket.read(&mut buffer[..most]))
     }
 }
 
 impl Write for DataChannel<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.attempt(PollFlags::OUT, |mut socket| socket.write(bytes))
+        let most = self.at_most(bytes.len());
+        self.attempt(PollFlags::OUT, |mut socket| socket.write(&bytes[..most]))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use super::failure;
 use super::root::VirtualPath;
 use super::session::{Session, ok, reply};
-use super::users::Access;
+use super::users::Permissions;
 use crate::copy::{CHUNK, Checksum, copy};
 use crate::protocol::command::{Arg, TransferType};
 use crate::protocol::entry::{Entry, Kind};
@@ -39,7 +39,7 @@ pub(super) fn mkd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, true)),
     };
-    match session.shared.root.create_folder(&path) {
+    match session.root().create_folder(&path) {
         Ok(()) => reply(ReplyCode::PATH, format!("{} created.", quoted(&path))),
         Err(error) => Ok(failure::file(&error, &path)),
     }
@@ -49,7 +49,7 @@ pub(super) fn rmd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     change(
         session,
         name,
-        |session, path| session.shared.root.remove_folder(path),
+        |session, path| session.root().remove_folder(path),
         "removed",
     )
 }
@@ -58,7 +58,7 @@ pub(super) fn dele(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     change(
         session,
         name,
-        |session, path| session.shared.root.remove_file(path),
+        |session, path| session.root().remove_file(path),
         "deleted",
     )
 }
@@ -81,7 +81,7 @@ pub(super) fn rnto(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, true)),
     };
-    match session.shared.root.rename(&from, &to) {
+    match session.root().rename(&from, &to) {
         Ok(()) => reply(ReplyCode::FILE_ACTION_DONE, format!("{from} is now {to}.")),
         Err(error) => Ok(failure::file(&error, &to)),
     }
@@ -110,7 +110,7 @@ pub(super) fn size(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 
 /// RFC 3659 §3. Older clients set the time by it: `MDTM YYYYMMDDhhmmss path`.
 pub(super) fn mdtm(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
-    let found = entry(session, name.as_str());
+    let found = seen(session, name.as_str());
     if found.is_err()
         && let Some((stamp, path)) = name.as_str().split_once(' ')
         && let (Some(time), Ok(path)) = (time::parse_time(stamp), path.parse())
@@ -158,7 +158,7 @@ pub(super) fn site_chmod(session: &mut Session<'_>, mode: u32, name: &Arg) -> io
         Ok(path) => path,
         Err(error) => return Ok(failure::bad_path(error, false)),
     };
-    match session.shared.root.set_mode(&path, mode) {
+    match session.root().set_mode(&path, mode) {
         Ok(()) => ok(format!("Mode of {path} is {mode:03o}.")),
         Err(error) => Ok(failure::file(&error, &path)),
     }
@@ -237,15 +237,24 @@ fn entry(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Repl
     let path = session
         .path(name)
         .map_err(|error| failure::bad_path(error, false))?;
-    match session.shared.root.entry(&path, session.access()) {
+    match session.root().entry(&path, session.permissions()) {
         Ok(entry) => Ok((path, entry)),
         Err(error) => Err(failure::file(&error, &path)),
     }
 }
 
+/// The same, for those alone who may know what is there.
+fn seen(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Reply> {
+    if session.permissions().allow(Permissions::SEE) {
+        entry(session, name)
+    } else {
+        Err(session.denied("see what is there"))
+    }
+}
+
 /// The same, and where there is nothing, what this account's cut upload has left.
 fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Reply> {
-    entry(session, name).or_else(|refusal| {
+    seen(session, name).or_else(|refusal| {
         let path = session.path(name).map_err(|_| refusal.clone())?;
         let (_, size) = partial(session, &path).map_err(|_| refusal)?;
         let mut entry = Entry::new(path.as_str(), Kind::File);
@@ -258,10 +267,10 @@ fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, E
 
 /// What this account's cut upload of a path has left.
 fn partial(session: &Session<'_>, path: &VirtualPath) -> io::Result<(File, u64)> {
-    if session.access() < Access::Write {
+    if !session.permissions().allow(Permissions::UPLOAD) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    session.shared.root.partial(path, &session.owner())
+    session.root().partial(path, &session.owner())
 }
 
 fn not_a_file(path: &VirtualPath, entry: &Entry) -> Reply {
@@ -274,13 +283,13 @@ fn not_a_file(path: &VirtualPath, entry: &Entry) -> Reply {
 }
 
 fn set_modified(session: &Session<'_>, time: Timestamp, name: &Arg) -> Result<VirtualPath, Reply> {
-    if session.access() < Access::Write {
+    if !session.permissions().allow(Permissions::UPLOAD) {
         return Err(session.denied("set times"));
     }
     let path = session
         .path(name.as_str())
         .map_err(|error| failure::bad_path(error, false))?;
-    match session.shared.root.set_modified(&path, time.into()) {
+    match session.root().set_modified(&path, time.into()) {
         Ok(()) => Ok(path),
         Err(error) => Err(failure::file(&error, &path)),
     }
@@ -295,14 +304,15 @@ fn checksum(
     let path = session
         .path(name)
         .map_err(|error| failure::bad_path(error, false))?;
-    let found = session
-        .shared
-        .root
-        .read(&path)
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => partial(session, &path).map_err(|_| error),
-            _ => Err(error),
-        });
+    let whole = if session.permissions().allow(Permissions::DOWNLOAD) {
+        session.root().read(&path)
+    } else {
+        Err(io::ErrorKind::NotFound.into())
+    };
+    let found = whole.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => partial(session, &path).map_err(|_| error),
+        _ => Err(error),
+    });
     let made = found.and_then(|(mut file, _)| {
         let mut checksum = Checksum::new(algorithm);
         let size = copy(&mut file, &mut checksum, &mut vec![0; CHUNK], |_| {})?;

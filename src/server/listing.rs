@@ -122,34 +122,36 @@ fn send(
 }
 
 /// What a listing command's word stands for.
-enum Entries<'s> {
+enum Entries {
     /// The entries of a folder.
-    Folder(Listing<'s>),
+    Folder(Listing),
     /// A file.
     One(std::iter::Once<Entry>),
     /// Those entries of a folder that a glob matches, at least one.
-    Matching(Box<Peekable<Matching<'s>>>),
+    Matching(Box<Peekable<Matching>>),
 }
 
 /// The entries of a folder that a glob matches. Their names get the words before it, as a shell has it.
-struct Matching<'s> {
-    listing: Listing<'s>,
+struct Matching {
+    listing: Listing,
     matcher: GlobMatcher,
     before: String,
 }
 
-impl<'s> Entries<'s> {
+impl Entries {
     /// Finds out which of these a word means, or the refusal. What is there by its very name is never a glob.
-    fn of(session: &Session<'s>, name: &str, globs: bool) -> Result<(VirtualPath, Self), Reply> {
+    fn of(session: &Session<'_>, name: &str, globs: bool) -> Result<(VirtualPath, Self), Reply> {
         let path = session
             .path(name)
             .map_err(|error| failure::bad_path(error, false))?;
-        let root = &session.shared.root;
-        match root.entry(&path, session.access()) {
-            Ok(entry) if entry.kind == Kind::Folder => match root.list(&path, session.access()) {
-                Ok(listing) => Ok((path, Self::Folder(listing))),
-                Err(error) => Err(failure::file(&error, &path)),
-            },
+        let root = &session.root();
+        match root.entry(&path, session.permissions()) {
+            Ok(entry) if entry.kind == Kind::Folder => {
+                match root.list(&path, session.permissions()) {
+                    Ok(listing) => Ok((path, Self::Folder(listing))),
+                    Err(error) => Err(failure::file(&error, &path)),
+                }
+            }
             Ok(entry) => Ok((
                 path,
                 Self::One(std::iter::once(Entry {
@@ -169,7 +171,7 @@ impl<'s> Entries<'s> {
     }
 
     /// Only the last part of the word is a glob: a listing is of one folder and never of a tree.
-    fn matching(session: &Session<'s>, name: &str) -> Result<(VirtualPath, Self), Reply> {
+    fn matching(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Self), Reply> {
         let (before, pattern) = name.rsplit_once('/').map_or(("", name), |(_, last)| {
             name.split_at(name.len() - last.len())
         });
@@ -184,9 +186,8 @@ impl<'s> Entries<'s> {
             return Err(failure::file(&io::ErrorKind::NotFound.into(), &folder));
         };
         let listing = session
-            .shared
-            .root
-            .list(&folder, session.access())
+            .root()
+            .list(&folder, session.permissions())
             .map_err(|error| failure::file(&error, &folder))?;
         let mut matching = Matching {
             listing,
@@ -203,7 +204,7 @@ impl<'s> Entries<'s> {
     }
 }
 
-impl Iterator for Entries<'_> {
+impl Iterator for Entries {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<io::Result<Entry>> {
@@ -215,7 +216,7 @@ impl Iterator for Entries<'_> {
     }
 }
 
-impl Iterator for Matching<'_> {
+impl Iterator for Matching {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<io::Result<Entry>> {

@@ -1,11 +1,13 @@
 //! `USER` and `PASS` (RFC 959 §4.1.1).
 
-use super::root::VirtualPath;
+use super::root::{Bounds, Root, VirtualPath};
 use super::session::{Session, reply};
-use super::users::{self, Account};
+use super::users::{Member, Refusal};
+use crate::copy::Pace;
 use crate::protocol::command::{Arg, Password};
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
+use std::sync::Arc;
 
 /// How far a login has come.
 #[derive(Debug)]
@@ -14,8 +16,8 @@ pub(super) enum Login {
     None,
     /// `USER` was said.
     Named(String),
-    /// `PASS` was good.
-    Done(Account),
+    /// `PASS` was good: who it is, and the folder that is theirs.
+    Done(Member, Root),
 }
 
 impl Login {
@@ -23,7 +25,15 @@ impl Login {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::None | Self::Named(_) => "-",
-            Self::Done(account) => &account.name,
+            Self::Done(member, _) => &member.account.name,
+        }
+    }
+
+    /// What its transfers keep to, if the account has a rate.
+    pub(super) fn pace(&self) -> Option<Arc<Pace>> {
+        match self {
+            Self::Done(member, _) => member.pace.clone(),
+            Self::None | Self::Named(_) => None,
         }
     }
 }
@@ -38,19 +48,71 @@ pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     )
 }
 
-pub(super) fn pass(session: &mut Session<'_>, _password: &Password) -> io::Result<Reply> {
+pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result<Reply> {
     let Login::Named(name) = std::mem::replace(&mut session.login, Login::None) else {
         return reply(ReplyCode::BAD_SEQUENCE, "Send USER first.");
     };
-    match users::authenticate(&name, session.shared.config.anonymous) {
-        Some(account) => {
-            log::info!("{} logged in as {}", session.peer, account.name);
-            session.login = Login::Done(account);
-            reply(ReplyCode::LOGGED_IN, "Logged in.")
+    // A rule of which connections a password may come over belongs here, before anything is checked.
+    let users = &session.shared.users;
+    match users.log_in(&name, password, session.peer.ip()) {
+        Ok(member) => enter(session, member),
+        Err(Refusal::Wrong) => Ok(refuse(session, &name)),
+        Err(Refusal::Sessions(most)) => {
+            log::warn!("{} {name:?} has its {most} sessions already", session.peer);
+            session.over = Some("too many sessions");
+            let text = format!("This account has its {most} sessions already, try again later.");
+            reply(ReplyCode::NOT_AVAILABLE, text)
         }
-        None => {
-            log::warn!("{} login refused for {:?}", session.peer, name);
-            reply(ReplyCode::NOT_LOGGED_IN, "Login refused.")
+        Err(Refusal::Busy) => {
+            log::warn!(
+                "{} login of {name:?} put off: too many at a time",
+                session.peer
+            );
+            session.over = Some("too many logins at a time");
+            let text = "Too many are logging in, try again later.";
+            reply(ReplyCode::NOT_AVAILABLE, text)
         }
     }
+}
+
+/// Lets someone in whose password was right.
+fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
+    let account = &member.account;
+    let bounds = Bounds {
+        file_size: account.max_file_size,
+        quota: account.quota,
+    };
+    let (peer, name) = (session.peer, &account.name);
+    match session.shared.root.below(&account.root, bounds) {
+        Ok(root) => {
+            log::info!("{peer} logged in as {name}");
+            session.login = Login::Done(member, root);
+            reply(ReplyCode::LOGGED_IN, "Logged in.")
+        }
+        Err(error) => {
+            let root = &account.root;
+            log::error!("{peer} cannot open the folder of {name}, {root:?}: {error}");
+            let text = "The folder of this account cannot be opened, ask who runs the server.";
+            reply(ReplyCode::NOT_LOGGED_IN, text)
+        }
+    }
+}
+
+/// Refuses a login, later from one to the next, and ends the session after too many. `deploy/fail2ban` reads the line in the
+/// log.
+fn refuse(session: &mut Session<'_>, name: &str) -> Reply {
+    let (peer, shared) = (session.peer, session.shared);
+    log::warn!(
+        "login failure from {} port {} for {name:?}",
+        peer.ip(),
+        peer.port()
+    );
+    let wait = shared.users.failed(name, peer.ip());
+    log::debug!("{peer} waits for {:.3} s", wait.as_secs_f64());
+    shared.phase.rest(wait);
+    session.failed_logins += 1;
+    if session.failed_logins >= shared.config.limits.login_attempts {
+        session.over = Some("too many login failures");
+    }
+    Reply::new(ReplyCode::NOT_LOGGED_IN, "Login refused.")
 }

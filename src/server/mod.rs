@@ -9,6 +9,7 @@ mod files;
 mod info;
 mod listing;
 mod login;
+mod phase;
 mod ports;
 mod root;
 mod session;
@@ -18,10 +19,11 @@ mod users;
 mod watch;
 
 pub use data::PassivePorts;
-pub use users::Access;
+pub use users::{Access, Permissions, UserCommand};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result, anyhow};
+use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -30,11 +32,11 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
+use users::Users;
 
 /// What a server is to do.
 #[derive(Debug, Clone)]
@@ -49,6 +51,8 @@ pub struct Config {
     pub public_address: Option<Ipv4Addr>,
     /// What a login without a password may do; `None` lets nobody in.
     pub anonymous: Option<Access>,
+    /// The file with the accounts, if there are any.
+    pub users: Option<PathBuf>,
     /// How long a cut upload is kept for its owner to go on from.
     pub keep_partials: Duration,
     /// How much of everything there may be.
@@ -62,6 +66,10 @@ pub struct Limits {
     pub clients: usize,
     /// Sessions at a time from one IP address.
     pub clients_per_address: usize,
+    /// Logins that may fail in a session before it is ended.
+    pub login_attempts: u32,
+    /// Passwords that are hashed at a time.
+    pub hash_jobs: usize,
     /// How long a session may send no command.
     pub idle: Duration,
     /// How long a data connection may take to come, and how long it may move nothing.
@@ -83,6 +91,7 @@ pub struct Server {
 pub(crate) struct Shared {
     config: Config,
     root: Root,
+    users: Users,
     phase: Phase,
     sessions: Mutex<Sessions>,
 }
@@ -99,14 +108,20 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 const CUT_GRACE: Duration = Duration::from_secs(5);
 
 impl Server {
-    /// Opens the folder and listens.
+    /// Opens the folder, reads the accounts and listens.
     ///
     /// # Errors
-    /// The folder cannot be opened, or the address cannot be listened on; the text says why and what to do.
+    /// The folder cannot be opened, the users file cannot be used, or the address cannot be listened on; the text says why
+    /// and what to do.
     pub fn bind(config: Config) -> Result<Self> {
         let root = Root::open(&config.root).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
         })?;
+        let users = Users::new(
+            config.anonymous,
+            config.users.as_deref(),
+            config.limits.hash_jobs,
+        )?;
         let listener = listen(config.address).map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::PermissionDenied => {
@@ -121,6 +136,7 @@ impl Server {
         let shared = Shared {
             config,
             root,
+            users,
             phase: Phase::default(),
             sessions: Mutex::default(),
         };
@@ -141,11 +157,12 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them.
+    /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them. At each
+    /// byte that arrives at `reload`, the files are read again that it was configured by.
     ///
     /// # Errors
     /// The listener failed for good.
-    pub fn run(self, mut stop: &UnixStream) -> io::Result<()> {
+    pub fn run(self, mut stop: &UnixStream, mut reload: &UnixStream) -> io::Result<()> {
         let Self {
             listener,
             shared,
@@ -155,6 +172,7 @@ impl Server {
             let mut watched = [
                 PollFd::new(&listener, PollFlags::IN),
                 PollFd::new(stop, PollFlags::IN),
+                PollFd::new(reload, PollFlags::IN),
             ];
             match rustix::event::poll(&mut watched, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -163,6 +181,10 @@ impl Server {
             if !watched[1].revents().is_empty() {
                 let _ = stop.read(&mut [0])?;
                 break;
+            }
+            if !watched[2].revents().is_empty() {
+                let _ = reload.read(&mut [0])?;
+                shared.users.reload();
             }
             match listener.accept() {
                 Ok((socket, peer)) => Shared::admit(&shared, socket, peer),
@@ -293,29 +315,6 @@ impl Shared {
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // The table is whole after every statement that touches it, so a panic elsewhere does not spoil it.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// How far the server is from its end.
-#[derive(Debug, Default)]
-pub(crate) struct Phase(AtomicU8);
-
-impl Phase {
-    const DRAINING: u8 = 1;
-    const CUTTING: u8 = 2;
-
-    fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::SeqCst);
-    }
-
-    /// Whether no command is to be begun any more.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.0.load(Ordering::SeqCst) >= Self::DRAINING
-    }
-
-    /// Whether transfers are to end at once.
-    pub(crate) fn is_cutting(&self) -> bool {
-        self.0.load(Ordering::SeqCst) >= Self::CUTTING
     }
 }
 

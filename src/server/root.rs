@@ -1,91 +1,40 @@
 //! The served folder: the only code that touches files.
 
 mod listing;
+mod path;
+mod quota;
 mod sweep;
 mod upload;
 
 pub(super) use listing::Listing;
+pub(super) use path::{PathError, VirtualPath};
+pub(super) use quota::Bounds;
 pub(super) use upload::Start;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
-use std::fmt;
+use cap_std::fs::{
+    Dir, File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt,
+};
+use quota::{Ledger, Ledgers, vacate};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// How the names of unfinished uploads begin. No listing shows such a name and no client can say it.
 const HIDDEN_PREFIX: &str = ".ftp-upload.";
 /// How the names of those among them begin that were cut, and that their owner can go on from.
 const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
-/// The longest path that a client can reach, in bytes: what one control line holds.
-const MAX_PATH: usize = crate::protocol::MAX_LINE;
 
-/// The folder that is served. Nothing outside it can be reached through it, whatever the names and links say.
-#[derive(Debug)]
+/// The folder that is served, or what of it is an account's. Nothing outside it can be reached through it, whatever the
+/// names and links say. A clone is the same folder.
+#[derive(Debug, Clone)]
 pub(super) struct Root {
-    dir: Dir,
-}
-
-/// An absolute path below a [`Root`], as clients see it: normalised, with no `.`, `..` or control character in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VirtualPath(String);
-
-/// Why a name cannot be a path here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PathError {
-    /// It holds a control character, which would garble logs and terminals.
-    #[error("the name holds a control character")]
-    ControlCharacter,
-    /// It is longer than any path that a client could say.
-    #[error("the name is too long")]
-    TooLong,
-    /// It is a name that unfinished uploads go by.
-    #[error("names that begin with {HIDDEN_PREFIX} are reserved")]
-    Reserved,
-}
-
-impl VirtualPath {
-    /// The root itself: where every session begins.
-    #[must_use]
-    pub(super) fn root() -> Self {
-        Self("/".to_owned())
-    }
-
-    /// The path as clients see it.
-    #[must_use]
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The path from the root's handle.
-    fn relative(&self) -> &str {
-        match &self.0[1..] {
-            "" => ".",
-            path => path,
-        }
-    }
-
-    /// The path of a name in this folder.
-    fn child(&self, name: &str) -> Self {
-        Self(format!("{}/{name}", self.0.trim_end_matches('/')))
-    }
-
-    /// The folder and the name in it; `None` for the root.
-    fn split(&self) -> Option<(Self, &str)> {
-        let (parent, name) = self
-            .0
-            .rsplit_once('/')
-            .filter(|(_, name)| !name.is_empty())?;
-        let parent = if parent.is_empty() { "/" } else { parent };
-        Some((Self(parent.to_owned()), name))
-    }
-}
-
-impl fmt::Display for VirtualPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+    dir: Arc<Dir>,
+    bounds: Bounds,
+    /// What is booked against the quota, if there is one.
+    ledger: Option<Arc<Ledger>>,
+    ledgers: Arc<Ledgers>,
 }
 
 impl Root {
@@ -95,7 +44,37 @@ impl Root {
     /// It does not exist, is no folder, or may not be read.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
-        Ok(Self { dir })
+        Ok(Self {
+            dir: Arc::new(dir),
+            bounds: Bounds::default(),
+            ledger: None,
+            ledgers: Arc::default(),
+        })
+    }
+
+    /// The folder `name` of this one as a root of its own, made if it is missing.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it cannot be a name here, or what the system says.
+    pub(super) fn below(&self, name: &str, bounds: Bounds) -> io::Result<Self> {
+        let path = self
+            .resolve(&VirtualPath::root(), name)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let dir = match self.dir.open_dir(path.relative()) {
+            // A descriptor is spared for each session that has all of the folder.
+            _ if path == VirtualPath::root() => Arc::clone(&self.dir),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.dir.create_dir_all(path.relative())?;
+                Arc::new(self.dir.open_dir(path.relative())?)
+            }
+            opened => Arc::new(opened?),
+        };
+        Ok(Self {
+            dir,
+            bounds,
+            ledger: bounds.quota.map(|_| self.ledgers.of(&path)),
+            ledgers: Arc::clone(&self.ledgers),
+        })
     }
 
     /// The path that `name` means to a client whose folder is `folder`. `..` at the root is the root.
@@ -107,30 +86,7 @@ impl Root {
         folder: &VirtualPath,
         name: &str,
     ) -> Result<VirtualPath, PathError> {
-        if name.contains(char::is_control) {
-            return Err(PathError::ControlCharacter);
-        }
-        let mut path = if name.starts_with('/') {
-            String::new()
-        } else {
-            folder.0.trim_end_matches('/').to_owned()
-        };
-        for part in name.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => path.truncate(path.rfind('/').unwrap_or(0)),
-                _ if part.starts_with(HIDDEN_PREFIX) => return Err(PathError::Reserved),
-                _ => {
-                    path.push('/');
-                    path.push_str(part);
-                }
-            }
-        }
-        match path.len() {
-            0 => Ok(VirtualPath::root()),
-            1..=MAX_PATH => Ok(VirtualPath(path)),
-            _ => Err(PathError::TooLong),
-        }
+        folder.join(name)
     }
 
     /// Opens a regular file for reading, with its size in bytes.
@@ -166,7 +122,9 @@ impl Root {
     pub(super) fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
         // A link that leads out of the root is not there, and what is not there is not removed.
         self.dir.metadata(path.relative())?;
-        self.dir.remove_file(path.relative())
+        vacate(self.ledger.as_deref(), &self.dir, path.relative(), || {
+            self.dir.remove_file(path.relative())
+        })
     }
 
     /// Gives a file or folder another path. A file that is there is replaced.
@@ -174,7 +132,20 @@ impl Root {
     /// # Errors
     /// What the system says.
     pub(super) fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()> {
-        self.dir.rename(from.relative(), &self.dir, to.relative())
+        // Two names of one file stay both, and nothing is gone.
+        let ledger = self.ledger.as_deref().filter(|_| !self.same(from, to));
+        vacate(ledger, &self.dir, to.relative(), || {
+            self.dir.rename(from.relative(), &self.dir, to.relative())
+        })
+    }
+
+    /// Whether two paths are of one file.
+    fn same(&self, one: &VirtualPath, other: &VirtualPath) -> bool {
+        let inode = |path: &VirtualPath| {
+            let metadata = self.dir.symlink_metadata(path.relative())?;
+            io::Result::Ok((metadata.dev(), metadata.ino()))
+        };
+        matches!((inode(one), inode(other)), (Ok(one), Ok(other)) if one == other)
     }
 
     /// Sets the modification time.
@@ -219,38 +190,6 @@ mod tests {
     use std::io::Write;
     use std::time::Duration;
 
-    #[test]
-    fn paths_are_normalised_and_stay_below_the_root() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        let at = |text: &str| VirtualPath(text.to_owned());
-        for (from, name, path) in [
-            ("/", "a", "/a"),
-            ("/a", "b", "/a/b"),
-            ("/a/b", "..", "/a"),
-            ("/a/b", "../../../..", "/"),
-            ("/a", "/c//d/./e/", "/c/d/e"),
-            ("/", "..", "/"),
-            ("/", "../../etc/passwd", "/etc/passwd"),
-            ("/", " a b ", "/ a b "),
-            ("/", "a\\..\\b", "/a\\..\\b"),
-        ] {
-            assert_eq!(root.resolve(&at(from), name), Ok(at(path)), "{from} {name}");
-        }
-        assert_eq!(
-            root.resolve(&at("/"), "a\u{1b}[2J"),
-            Err(PathError::ControlCharacter)
-        );
-        assert_eq!(
-            root.resolve(&at("/"), "x/.ftp-upload.1"),
-            Err(PathError::Reserved)
-        );
-        assert_eq!(
-            root.resolve(&at("/"), &"a/".repeat(MAX_PATH)),
-            Err(PathError::TooLong)
-        );
-    }
-
     /// A root with a file `f` in it that says `old`, and its path.
     fn with_file() -> (tempfile::TempDir, Root, VirtualPath) {
         let folder = tempfile::tempdir().unwrap();
@@ -270,7 +209,7 @@ mod tests {
         dropped.write_all(b"half of the ne").unwrap();
         assert_eq!(names(), 2);
         assert_eq!(
-            root.list(&VirtualPath::root(), Access::Full)
+            root.list(&VirtualPath::root(), Access::Full.into())
                 .unwrap()
                 .count(),
             1

@@ -3,8 +3,8 @@
 use super::control::Control;
 use super::data::DataSource;
 use super::login::Login;
-use super::root::{PathError, VirtualPath};
-use super::users::{ANONYMOUS, Access, Account};
+use super::root::{PathError, Root, VirtualPath};
+use super::users::{ANONYMOUS, Permissions};
 use super::{Shared, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mode, Structure, TransferType};
@@ -27,6 +27,10 @@ pub(super) struct Session<'s> {
     /// The address of this host that the client reached, where data listeners go.
     pub(super) local: IpAddr,
     pub(super) login: Login,
+    /// How many logins have failed.
+    pub(super) failed_logins: u32,
+    /// Why the session ends with the next reply, if it does.
+    pub(super) over: Option<&'static str>,
     pub(super) cwd: VirtualPath,
     pub(super) transfer_type: TransferType,
     /// The data connections that the next transfers will use, in order.
@@ -72,6 +76,8 @@ impl<'s> Session<'s> {
             peer,
             local,
             login: Login::None,
+            failed_logins: 0,
+            over: None,
             cwd: VirtualPath::root(),
             // RFC 959 §5.1. lftp and NcFTP count on it: for a text file they send no TYPE at all.
             transfer_type: TransferType::Ascii,
@@ -113,6 +119,9 @@ impl<'s> Session<'s> {
                     self.control.send(&reply)?;
                     if command == Command::Quit {
                         return Ok("QUIT".to_owned());
+                    }
+                    if let Some(why) = self.over {
+                        return Ok(why.to_owned());
                     }
                 }
                 Err(error) => {
@@ -241,8 +250,8 @@ impl<'s> Session<'s> {
             return Ok(());
         };
         match &self.login {
-            Login::Done(account) if account.access >= needed => Ok(()),
-            Login::Done(_) => Err(self.denied(&format!("use {}", command.verb()))),
+            Login::Done(member, _) if member.account.permissions.allow(needed) => Ok(()),
+            Login::Done(..) => Err(self.denied(&format!("use {}", command.verb()))),
             Login::None | Login::Named(_) => Err(Reply::new(
                 ReplyCode::NOT_LOGGED_IN,
                 "Log in with USER and PASS first.",
@@ -251,17 +260,27 @@ impl<'s> Session<'s> {
     }
 
     /// What the account that is logged in may do.
-    pub(super) fn access(&self) -> Access {
+    pub(super) fn permissions(&self) -> Permissions {
         match &self.login {
-            Login::Done(Account { access, .. }) => *access,
-            Login::None | Login::Named(_) => Access::Read,
+            Login::Done(member, _) => member.account.permissions,
+            Login::None | Login::Named(_) => Permissions::NONE,
+        }
+    }
+
+    /// The folder that is served, or what of it is the account's.
+    pub(super) fn root(&self) -> &Root {
+        match &self.login {
+            Login::Done(_, root) => root,
+            Login::None | Login::Named(_) => &self.shared.root,
         }
     }
 
     /// Whose cut uploads this session can go on from. Anonymous clients are told apart by their address.
     pub(super) fn owner(&self) -> String {
         match &self.login {
-            Login::Done(account) if account.name != ANONYMOUS => account.name.clone(),
+            Login::Done(member, _) if member.account.name != ANONYMOUS => {
+                member.account.name.clone()
+            }
             _ => format!("{ANONYMOUS}@{}", self.peer.ip()),
         }
     }
@@ -274,12 +293,12 @@ impl<'s> Session<'s> {
 
     /// The path that a client's word means.
     pub(super) fn path(&self, name: &str) -> Result<VirtualPath, PathError> {
-        self.shared.root.resolve(&self.cwd, name)
+        self.root().resolve(&self.cwd, name)
     }
 }
 
-/// What an account needs for a command; `None` where no login is needed.
-fn needed(command: &Command) -> Option<Access> {
+/// What an account needs for a command, any of it; `None` where no login is needed.
+fn needed(command: &Command) -> Option<Permissions> {
     match command {
         Command::User(_)
         | Command::Pass(_)
@@ -294,18 +313,27 @@ fn needed(command: &Command) -> Option<Access> {
         | Command::Stat(None)
         | Command::Abor
         | Command::Site(Site::Help) => None,
+        Command::Retr(_) => Some(Permissions::DOWNLOAD),
         Command::Stor(_)
         | Command::Appe(_)
         | Command::Stou(_)
-        | Command::Mkd(_)
         | Command::Mfmt(..)
-        | Command::Site(Site::Utime(..)) => Some(Access::Write),
-        Command::Dele(_)
-        | Command::Rmd(_)
-        | Command::Rnfr(_)
-        | Command::Rnto(_)
-        | Command::Site(Site::Chmod(..)) => Some(Access::Full),
-        _ => Some(Access::Read),
+        | Command::Site(Site::Utime(..)) => Some(Permissions::UPLOAD),
+        Command::Mkd(_) => Some(Permissions::MKDIR),
+        Command::Dele(_) | Command::Rmd(_) => Some(Permissions::DELETE),
+        Command::Rnfr(_) | Command::Rnto(_) => Some(Permissions::RENAME),
+        Command::Site(Site::Chmod(..)) => Some(Permissions::CHMOD),
+        Command::List(_) | Command::Nlst(_) | Command::Mlsd(_) | Command::Stat(Some(_)) => {
+            Some(Permissions::LIST)
+        }
+        // The handlers tell who can only upload no more than what that one's own cut uploads have left.
+        Command::Size(_) | Command::Mdtm(_) | Command::Mlst(_) => {
+            Some(Permissions::SEE.and(Permissions::UPLOAD))
+        }
+        Command::Hash(_) | Command::XHash(..) => {
+            Some(Permissions::DOWNLOAD.and(Permissions::UPLOAD))
+        }
+        _ => Some(Permissions::NONE),
     }
 }
 

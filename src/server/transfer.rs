@@ -56,10 +56,12 @@ impl Transfer {
             .control
             .send(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
         let activity = format!("{verb} {path}");
+        let pace = session.login.pace();
         let watch = Watch::new(&mut session.control, &session.shared.phase, &activity);
         let (moved, outcome) =
             match data.open(session.peer.ip(), watch, session.shared.config.limits.data) {
                 Ok(mut channel) => {
+                    channel.keep_to(pace);
                     let outcome = match (work(&mut channel), channel.cut()) {
                         (Ok(()), _) => reply(ReplyCode::TRANSFER_DONE, "Transfer complete."),
                         (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED),

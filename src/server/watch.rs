@@ -63,6 +63,16 @@ impl Watch<'_> {
         }
     }
 
+    /// Lets the time until `next` pass. A socket that broke meanwhile ends it early: the next call says how.
+    pub(super) fn pass(&mut self, socket: impl AsFd, next: Instant) -> Result<(), Cut> {
+        loop {
+            let left = next.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.poll(&socket, PollFlags::empty(), left)? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Waits for at most `limit`; says whether `socket` is ready.
     ///
     /// What has arrived on the data connection goes before the end of the control connection: a client that was cut off in

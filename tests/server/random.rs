@@ -348,7 +348,14 @@ fn play(server: &Server, logged_in: bool, steps: &[Step]) {
 
 #[test]
 fn each_command_has_exactly_one_final_reply() {
-    let server = Server::with(&["--anonymous", "full", "--data-timeout", "2"]);
+    let server = Server::with(&[
+        "--anonymous",
+        "full",
+        "--data-timeout",
+        "2",
+        "--login-attempts",
+        "1000000",
+    ]);
     let before = server.footprint();
     let config = ProptestConfig {
         cases: 1000,

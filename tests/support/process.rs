@@ -4,7 +4,7 @@ use super::{PATIENCE, temporaries};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -95,6 +95,12 @@ pub(crate) fn anonymous_kib(pid: u32) -> u64 {
     kib(&format!("/proc/{pid}/status"), "RssAnon:")
 }
 
+/// The most memory that the process has ever had.
+#[track_caller]
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    kib(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
 /// The number of a line `key 123 kB`.
 #[track_caller]
 fn kib(path: &str, key: &str) -> u64 {
@@ -142,6 +148,14 @@ fn sockets(pid: u32, state: &str) -> Vec<u16> {
         .collect();
     ports.sort_unstable();
     ports
+}
+
+/// The folder that `.ci/install-programs` unpacks foreign programs into, which may not be there.
+pub(crate) fn unpacked_programs() -> PathBuf {
+    // Beside the folder `tmp` of the target folder.
+    let usual = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("programs");
+    let ours = std::env::var_os("FTP_TEST_PROGRAMS").map_or(usual, PathBuf::from);
+    std::path::absolute(&ours).unwrap_or(ours)
 }
 
 /// Raises this process's limit of open files as far as it may be, and says what it is now.

@@ -1,6 +1,6 @@
 //! Finds foreign programs and runs them, each with a deadline.
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, unpacked_programs};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
 use std::env;
@@ -25,10 +25,7 @@ pub(crate) const ROOT: &str = "root";
 /// Where a program is: in the folder that `FTP_TEST_PROGRAMS` names (`programs` in the target folder otherwise, where
 /// `.ci/install-programs` unpacks those that cannot be installed side by side), or in `PATH`.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    // Beside the folder `tmp` of the target folder.
-    let usual = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("programs");
-    let ours = env::var_os("FTP_TEST_PROGRAMS").map_or(usual, PathBuf::from);
-    let ours = std::path::absolute(&ours).unwrap_or(ours);
+    let ours = unpacked_programs();
     let below = ["bin", "usr/sbin", "usr/bin"].map(|folder| ours.join(folder));
     let path = env::var_os("PATH").unwrap_or_default();
     below

@@ -2,7 +2,7 @@
 
 use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading};
 use crate::protocol::entry::{Entry, Kind};
-use crate::server::users::Access;
+use crate::server::users::Permissions;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Stat};
@@ -10,12 +10,12 @@ use std::io;
 
 /// The entries of a folder, one after the other: the folder is never held in memory as a whole.
 #[derive(Debug)]
-pub(in crate::server) struct Listing<'r> {
-    root: &'r Root,
+pub(in crate::server) struct Listing {
+    root: Root,
     dir: Dir,
     walk: rustix::fs::Dir,
     path: VirtualPath,
-    access: Access,
+    permissions: Permissions,
     /// How many names no client could be told of: not UTF-8, or with a control character.
     left_out: usize,
 }
@@ -25,9 +25,13 @@ impl Root {
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::server) fn entry(&self, path: &VirtualPath, access: Access) -> io::Result<Entry> {
+    pub(in crate::server) fn entry(
+        &self,
+        path: &VirtualPath,
+        permissions: Permissions,
+    ) -> io::Result<Entry> {
         let facts = Facts::from(&self.dir.metadata(path.relative())?);
-        Ok(facts.entry(path.as_str().to_owned(), access))
+        Ok(facts.entry(path.as_str().to_owned(), permissions))
     }
 
     /// Begins to list a folder.
@@ -37,22 +41,22 @@ impl Root {
     pub(in crate::server) fn list(
         &self,
         path: &VirtualPath,
-        access: Access,
-    ) -> io::Result<Listing<'_>> {
+        permissions: Permissions,
+    ) -> io::Result<Listing> {
         let dir = self.dir.open_dir(path.relative())?;
         let walk = rustix::fs::Dir::new(open_for_reading(&dir)?.into_std())?;
         Ok(Listing {
-            root: self,
+            root: self.clone(),
             dir,
             walk,
             path: path.clone(),
-            access,
+            permissions,
             left_out: 0,
         })
     }
 }
 
-impl Listing<'_> {
+impl Listing {
     /// What a name of the folder stands for. `None` if it is gone by now, or is a link that leads out of the root.
     fn facts(&self, name: &str) -> Option<Facts> {
         let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -69,7 +73,7 @@ impl Listing<'_> {
     }
 }
 
-impl Iterator for Listing<'_> {
+impl Iterator for Listing {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<io::Result<Entry>> {
@@ -88,13 +92,13 @@ impl Iterator for Listing<'_> {
                 }
             };
             if let Some(facts) = self.facts(name) {
-                return Some(Ok(facts.entry(name.to_owned(), self.access)));
+                return Some(Ok(facts.entry(name.to_owned(), self.permissions)));
             }
         }
     }
 }
 
-impl Drop for Listing<'_> {
+impl Drop for Listing {
     fn drop(&mut self) {
         if self.left_out > 0 {
             let Self { path, left_out, .. } = self;
@@ -150,25 +154,42 @@ fn kind(mode: u32) -> Kind {
 }
 
 impl Facts {
-    fn entry(self, name: String, access: Access) -> Entry {
-        // RFC 3659 §7.5.5: what this account may do with it.
-        let perm = match (self.kind, access) {
-            (Kind::Folder, Access::Read) => "el",
-            (Kind::Folder, Access::Write) => "elcm",
-            (Kind::Folder, Access::Full) => "elcmdfp",
-            (Kind::File, Access::Read) => "r",
-            (Kind::File, Access::Write) => "raw",
-            (Kind::File, Access::Full) => "rawdf",
-            _ => "",
-        };
+    fn entry(self, name: String, permissions: Permissions) -> Entry {
         Entry {
             name,
             kind: self.kind,
             size: (self.kind == Kind::File).then_some(self.size),
             modified: self.modified,
-            perm: Some(perm.to_owned()),
+            perm: Some(perm(self.kind, permissions)),
             unique: Some(format!("{:x}g{:x}", self.device, self.inode)),
             mode: Some(self.mode & 0o7777),
         }
     }
+}
+
+/// What an account may do with it (RFC 3659 §7.5.5).
+fn perm(kind: Kind, permissions: Permissions) -> String {
+    let letters: &[(&str, Permissions)] = match kind {
+        Kind::Folder => &[
+            ("e", Permissions::NONE),
+            ("l", Permissions::LIST),
+            ("c", Permissions::UPLOAD),
+            ("m", Permissions::MKDIR),
+            ("d", Permissions::DELETE),
+            ("f", Permissions::RENAME),
+            ("p", Permissions::DELETE),
+        ],
+        Kind::File => &[
+            ("r", Permissions::DOWNLOAD),
+            ("aw", Permissions::UPLOAD),
+            ("d", Permissions::DELETE),
+            ("f", Permissions::RENAME),
+        ],
+        _ => &[],
+    };
+    letters
+        .iter()
+        .filter(|(_, needed)| permissions.allow(*needed))
+        .map(|(letter, _)| *letter)
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! Clears away what dead uploads have left.
 
+use super::quota::vacate;
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
 use std::ffi::OsString;
 use std::io;
@@ -70,8 +71,10 @@ impl Root {
                 if !names.iter().all(is_partial) {
                     return Err(error);
                 }
-                for partial in names {
-                    dir.remove_file(partial)?;
+                for partial in names.iter().filter_map(|name| name.to_str()) {
+                    vacate(self.ledger.as_deref(), &dir, partial, || {
+                        dir.remove_file(partial)
+                    })?;
                 }
                 parent.remove_dir(name)
             }

@@ -1,5 +1,6 @@
 //! Files that are being written: hidden until they are whole.
 
+use super::quota::{Booking, vacate};
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath, open_for_reading};
 use crate::copy::hex;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt};
@@ -30,7 +31,12 @@ pub(in crate::server) struct Upload {
     name: String,
     temporary: String,
     partial: String,
-    /// Whether the disk has failed it: what a full disk has cut is not worth its space.
+    /// How much of the file there is, in bytes, and how much there may be.
+    length: u64,
+    most: Option<u64>,
+    /// What is booked against the quota, if there is one.
+    booking: Option<Booking>,
+    /// Whether the disk or a bound has failed it: what a full disk has cut is not worth its space.
     failed: bool,
     in_place: bool,
 }
@@ -39,8 +45,8 @@ impl Root {
     /// Begins to write a file for `owner`, who alone can go on from it should it be cut.
     ///
     /// # Errors
-    /// `IsADirectory` if the path is a folder, `UnexpectedEof` if there is less than what the start asks for, or what
-    /// else the system says.
+    /// `IsADirectory` if the path is a folder, `UnexpectedEof` if there is less than what the start asks for,
+    /// `FileTooLarge` or `QuotaExceeded` if what it asks for is over a bound, or what else the system says.
     pub(in crate::server) fn upload(
         &self,
         path: &VirtualPath,
@@ -56,6 +62,10 @@ impl Root {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
+        let booking = self.ledger.as_ref().zip(self.bounds.quota);
+        let booking = booking.map(|(ledger, quota)| {
+            ledger.begin(self, quota, there.as_ref().map_or(0, Metadata::len))
+        });
         let claimed = match (&there, start) {
             (None, Start::At(_) | Start::End) => claim(&dir, &partial)?,
             _ => None,
@@ -63,12 +73,15 @@ impl Root {
         let resumed = claimed.is_some();
         let (file, temporary) = claimed.map_or_else(|| create(&dir), Ok)?;
         let name = name.to_owned();
-        let upload = Upload {
+        let mut upload = Upload {
             dir,
             file,
             name,
             temporary,
             partial,
+            length: 0,
+            most: self.bounds.file_size,
+            booking,
             failed: false,
             in_place: false,
         };
@@ -120,12 +133,18 @@ impl Upload {
     /// the disk too.
     ///
     /// # Errors
-    /// What the system says; the file that was there before is as it was.
+    /// `QuotaExceeded`, or what the system says; the file that was there before is as it was.
     pub(in crate::server) fn commit(mut self) -> io::Result<()> {
-        self.dir.rename(&self.temporary, &self.dir, &self.name)?;
+        let rename = || self.dir.rename(&self.temporary, &self.dir, &self.name);
+        let renamed = match &self.booking {
+            Some(booking) => booking.replace(&self.dir, &self.name, rename),
+            None => rename(),
+        };
+        renamed.inspect_err(|_| self.failed = true)?;
         self.in_place = true;
         // What an earlier attempt left: nobody is to go on from it any more.
-        if let Err(error) = self.dir.remove_file(&self.partial)
+        let removed = self.vacate_partial(|| self.dir.remove_file(&self.partial));
+        if let Err(error) = removed
             && error.kind() != io::ErrorKind::NotFound
         {
             log::warn!("cannot remove the partial {}: {error}", self.partial);
@@ -134,24 +153,32 @@ impl Upload {
     }
 
     /// Goes to where a resume of a cut upload begins. What stands behind it was never acknowledged.
-    fn cut_to(&self, start: Start) -> io::Result<()> {
-        let length = self.file.metadata()?.len();
+    fn cut_to(&mut self, start: Start) -> io::Result<()> {
+        self.length = self.file.metadata()?.len();
         match start {
-            Start::At(position) if position > length => {
+            Start::At(position) if position > self.length => {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            Start::At(position) => self.file.set_len(position)?,
+            Start::At(position) => {
+                self.file.set_len(position)?;
+                self.freed(self.length - position);
+                self.length = position;
+            }
             Start::Anew | Start::End => {}
         }
         (&self.file).seek(SeekFrom::End(0)).map(drop)
     }
 
     /// Copies what of a complete file the upload goes on from. The system copies, and where it can only shares blocks.
-    fn copy_of(&self, (source, length): &(File, u64), start: Start) -> io::Result<()> {
+    fn copy_of(&mut self, (source, length): &(File, u64), start: Start) -> io::Result<()> {
         let wanted = match start {
             Start::At(position) => position,
             Start::Anew | Start::End => *length,
         };
+        if wanted > *length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.admit(wanted)?;
         let (source, mut target) = (
             source.try_clone()?.into_std(),
             self.file.try_clone()?.into_std(),
@@ -161,6 +188,32 @@ impl Upload {
             Err(io::ErrorKind::UnexpectedEof.into())
         } else {
             Ok(())
+        }
+    }
+
+    /// Makes sure that so many bytes more are within all bounds, and books them.
+    fn admit(&mut self, bytes: u64) -> io::Result<()> {
+        let length = self.length.saturating_add(bytes);
+        if self.most.is_some_and(|most| length > most) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if let Some(booking) = &self.booking {
+            booking.add(bytes)?;
+        }
+        self.length = length;
+        Ok(())
+    }
+
+    /// Carries out what makes the partial that was there before go away, or be another.
+    fn vacate_partial(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let ledger = self.booking.as_ref().map(Booking::ledger);
+        vacate(ledger, &self.dir, &self.partial, act)
+    }
+
+    /// Takes note of what was removed.
+    fn freed(&self, bytes: u64) {
+        if let Some(booking) = &self.booking {
+            booking.freed(bytes);
         }
     }
 
@@ -177,7 +230,15 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).inspect_err(|_| self.failed = true)
+        let wanted = bytes.len() as u64;
+        let written = self.admit(wanted).and_then(|()| {
+            let written = self.file.write(bytes);
+            let count = written.as_ref().map_or(0, |&count| count as u64);
+            self.length -= wanted - count;
+            self.freed(wanted - count);
+            written
+        });
+        written.inspect_err(|_| self.failed = true)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -191,9 +252,11 @@ impl Drop for Upload {
             return;
         }
         let left = if self.worth_keeping() {
-            self.dir.rename(&self.temporary, &self.dir, &self.partial)
+            self.vacate_partial(|| self.dir.rename(&self.temporary, &self.dir, &self.partial))
         } else {
-            self.dir.remove_file(&self.temporary)
+            self.dir
+                .remove_file(&self.temporary)
+                .inspect(|()| self.freed(self.length))
         };
         if let Err(error) = left {
             log::warn!(
