@@ -197,7 +197,10 @@ pub(super) fn put(
     meter: &Meter<'_>,
 ) -> Result<Moved> {
     let mut upload = Upload::open(connection, local, remote.clone())?;
-    connection.use_image_type()?;
+    if !connection.answers_ahead() {
+        // Elsewhere it goes out with what the transfer begins with.
+        connection.use_image_type()?;
+    }
     meter.is_of(upload.length);
     let mut place = upload.place.clone();
     let moved = place.fill(connection, |connection, place| {
