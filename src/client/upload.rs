@@ -170,6 +170,8 @@ impl Upload {
         if !record.is_some_and(|record| record::says(record, &self.known)) {
             return Ok(0);
         }
+        // The size of a file as text is another one.
+        connection.use_image_type()?;
         let there = size(connection, place.name())?;
         let Some(there) = there.filter(|there| (1..=self.length).contains(there)) else {
             return Ok(0);
