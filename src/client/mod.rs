@@ -15,7 +15,7 @@ mod names;
 pub mod netrc;
 mod part;
 pub mod pipe;
-pub mod places;
+pub use crate::places;
 pub mod progress;
 pub mod prompt;
 mod record;

@@ -29,6 +29,10 @@ impl Login {
 }
 
 pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    session.login = Login::None;
+    if let Some(refusal) = session.refuse_login_in_clear(name.as_str()) {
+        return Ok(refusal);
+    }
     session.login = Login::Named(name.as_str().to_owned());
     session.cwd = VirtualPath::root();
     // The same for every name, so that nobody learns which ones exist.

@@ -27,16 +27,20 @@ const PUBLIC_NAMES: [&str; 2] = [ANONYMOUS, "ftp"];
 /// How all of them stand in the log.
 pub(super) const ANONYMOUS: &str = "anonymous";
 
+/// Whether a name means a login without a password.
+#[must_use]
+pub(super) fn is_public(name: &str) -> bool {
+    PUBLIC_NAMES
+        .iter()
+        .any(|public| public.eq_ignore_ascii_case(name))
+}
+
 /// The account of a user name and password, or `None` if they are not good for a login.
 ///
 /// `anonymous` is what a login without a password may do; `None` lets nobody in that way.
 #[must_use]
 pub(super) fn authenticate(user: &str, anonymous: Option<Access>) -> Option<Account> {
-    let access = anonymous.filter(|_| {
-        PUBLIC_NAMES
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(user))
-    })?;
+    let access = anonymous.filter(|_| is_public(user))?;
     Some(Account {
         name: ANONYMOUS.to_owned(),
         access,

@@ -12,6 +12,7 @@ mod raw;
 mod reply;
 mod server;
 mod sockets;
+mod tls;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
@@ -23,6 +24,7 @@ pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
 pub(crate) use server::Server;
 pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
+pub(crate) use tls::{TlsClient, Wire};
 
 use std::path::Path;
 use std::thread;
