@@ -244,7 +244,7 @@ fn mistakes_are_told_and_the_prompt_goes_on() {
     for (typed, answer) in [
         ("gte x", "did you mean get?"),
         ("frobnicate", "help shows all"),
-        ("get", "usage: get [-r] FILE [LOCAL]"),
+        ("get", "usage: get [-r] [--segments=N] FILE [LOCAL]"),
         ("get 'x", "is not closed"),
         ("get nothing", "550"),
         ("cd nowhere", "550"),
@@ -273,7 +273,7 @@ fn help_is_for_people() {
     let mut terminal = desk.prompt();
     let all = terminal.line("help");
     for verb in [
-        "get [-r] FILE [LOCAL]",
+        "get [-r] [--segments=N] FILE [LOCAL]",
         "mput [-r] FILE...",
         "bookmark",
         "! [COMMAND]",

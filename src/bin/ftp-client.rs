@@ -7,9 +7,11 @@ use multi_client_ftp::client::error::{Trouble, exit_code};
 use multi_client_ftp::client::prompt::Source;
 use multi_client_ftp::client::target::Target;
 use multi_client_ftp::client::{ANONYMOUS, Client, Options, places, text};
+use multi_client_ftp::copy::Pace;
 use multi_client_ftp::pages::Page;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most seconds that making a connection may take.
@@ -44,12 +46,23 @@ struct Args {
     /// How many connections the files of one command go over, if the server lets that many in
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
+    /// The most bytes that are moved in a second, over all connections together: 500K, 2M
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    limit_rate: Option<u64>,
     /// How often a transfer is tried again, after 1 s, 2 s, 4 s, when what went wrong may go right later
     #[arg(long, value_name = "N", default_value_t = 3)]
     retries: u32,
     /// Milliseconds before the first of these
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000, hide = true)]
     retry_wait: u64,
+    /// Milliseconds that a transfer leaves the control connection alone
+    #[arg(
+        long,
+        value_name = "MILLISECONDS",
+        default_value_t = 60_000,
+        hide = true
+    )]
+    pulse: u64,
     /// Seconds without a sign of life from the server before the client gives up
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -145,13 +158,30 @@ fn options(args: Args) -> Result<Options> {
         downloads: args.downloads,
         verify: args.verify,
         jobs: args.jobs.into(),
+        pace: args.limit_rate.map(|rate| Arc::new(Pace::new(rate))),
         retries: args.retries,
         retry_wait: Duration::from_millis(args.retry_wait),
         limits: Limits {
             connect: Duration::from_secs(CONNECT.min(args.timeout)),
             silence: Duration::from_secs(args.timeout),
+            pulse: Duration::from_millis(args.pulse),
         },
     };
     options.aim(target)?;
     Ok(options)
+}
+
+/// A number of bytes per second, in the units that `ls` and the bar have too.
+fn rate(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &*text[digits.len()..].to_ascii_uppercase() {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return Err("a rate is a number of bytes a second, with K, M or G behind it".into()),
+    };
+    let rate = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    rate.filter(|&rate| rate > 0)
+        .ok_or_else(|| "a rate is a number from 1, such as 500K or 2M".into())
 }

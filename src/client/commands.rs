@@ -11,7 +11,9 @@ use super::error::{Trouble, is_interrupted};
 use super::glob::{self, Name, Want};
 use super::words::{Word, words};
 use super::{Client, history, listing, names};
+use crate::protocol::entry::Entry;
 use anyhow::{Context, Result};
+use std::collections::HashMap;
 use std::ops::{ControlFlow, RangeInclusive};
 pub use table::VERBS;
 
@@ -204,15 +206,27 @@ fn each<N: AsRef<str>>(
 
 /// The names on the server that the words stand for.
 fn remote_names(client: &mut Client, words: &[Word], want: Want) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+    remote_entries(client, words, want).map(|(names, _)| names)
+}
+
+/// The names on the server that the words stand for, and by the same names what was listed to find them.
+fn remote_entries(
+    client: &mut Client,
+    words: &[Word],
+    want: Want,
+) -> Result<(Vec<String>, HashMap<String, Entry>)> {
+    let (mut found, mut seen) = (Vec::new(), HashMap::new());
     for word in words {
         found.extend(glob::expand(word, want, |folder| {
             let entries = listing::entries(client.connection()?, names::listed(folder))?;
             client.listed(folder, &entries);
-            Ok(entries.iter().map(Name::from).collect())
+            let names = entries.iter().map(Name::from).collect();
+            let path = |entry: Entry| (format!("{folder}{}", entry.name), entry);
+            seen.extend(entries.into_iter().map(path));
+            Ok(names)
         })?);
     }
-    Ok(found)
+    Ok((found, seen))
 }
 
 /// The name that `typed` is nearest to, if it is near any.
@@ -296,7 +310,7 @@ mod tests {
     #[test]
     fn usage_says_how_many_arguments_there_are() {
         let takes = |name| Verb::find(name).unwrap().arguments();
-        assert_eq!(takes("get"), 1..=3);
+        assert_eq!(takes("get"), 1..=4);
         assert_eq!(takes("pwd"), 0..=0);
         assert_eq!(takes("rm"), 1..=usize::MAX);
         assert_eq!(takes("ls"), 0..=usize::MAX);

@@ -1,9 +1,11 @@
 //! One control connection, and the data connections that belong to it.
 
 mod data;
+mod exchange;
 
-use super::error::Trouble;
+use super::error::{Trouble, accepted};
 use super::{interrupt, text};
+use crate::copy::Pace;
 use crate::protocol::Lines;
 use crate::protocol::command::{Arg, Command, TransferType};
 use crate::protocol::hash::HashAlgorithm;
@@ -11,16 +13,22 @@ use crate::protocol::reply::{Class, MAX_REPLY_LINE, Reply, ReplyCode, ReplyError
 use crate::stream::{Stream, timed_out};
 use anyhow::Result;
 use rustix::event::PollFlags;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(super) use data::Connecting;
 pub use data::Data;
+pub(super) use exchange::extended_passive;
 
 /// For a reply that may well never come: the one to `QUIT`, and the last one of a transfer that broke.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often the system sees whether a silent control connection is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How long the client waits.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +37,8 @@ pub struct Limits {
     pub connect: Duration,
     /// For a whole reply, and for one more byte of a transfer.
     pub silence: Duration,
+    /// How long a transfer leaves the control connection alone.
+    pub pulse: Duration,
 }
 
 /// What the server is known to do, from its `FEAT` and from what it refused.
@@ -50,6 +60,20 @@ pub struct Abilities {
     pub rest: bool,
     /// What `HASH` makes, if it is known.
     pub hash: Option<HashAlgorithm>,
+    /// How many data connections may be prepared at a time (`EPSV-AHEAD`, this project's own).
+    pub prepares: usize,
+    /// `STOR ATOMIC` is known, this project's own: a file that is being uploaded is not there under its name before it is
+    /// whole.
+    pub atomic: bool,
+    /// Renames have not been refused: an upload can have a name of its own until it is whole.
+    pub rename: bool,
+}
+
+impl Abilities {
+    /// Whether an upload needs a name of its own until it is whole, and can have one.
+    pub(super) const fn stages(&self) -> bool {
+        !self.atomic && self.rename
+    }
 }
 
 /// A logged-in session with a server.
@@ -61,7 +85,13 @@ pub struct Connection {
     limits: Limits,
     greeting: Reply,
     image_type: bool,
+    /// Several data connections may be prepared at a time.
+    prepared: bool,
     broken: bool,
+    /// `NOOP`s that have not been answered yet.
+    pulses: u32,
+    /// How fast the data may flow; all connections of the client share it.
+    pub pace: Option<Arc<Pace>>,
     /// What the server is known to do.
     pub abilities: Abilities,
 }
@@ -120,7 +150,10 @@ impl Connection {
             limits,
             greeting: Reply::new(ReplyCode::READY, ""),
             image_type: false,
+            prepared: false,
             broken: false,
+            pulses: 0,
+            pace: None,
             abilities: Abilities {
                 epsv: true,
                 mlsd: true,
@@ -130,6 +163,9 @@ impl Connection {
                 mfmt: false,
                 rest: false,
                 hash: None,
+                prepares: 1,
+                atomic: false,
+                rename: true,
             },
         };
         let greeting = connection
@@ -245,6 +281,32 @@ impl Connection {
         Ok(())
     }
 
+    /// Lets as many data connections be prepared as the server does. Says how many that are: one is what every server does.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) fn prepare_ahead(&mut self) -> Result<usize> {
+        if self.abilities.prepares > 1 && !self.prepared {
+            let option = format!("EPSV-AHEAD {}", self.abilities.prepares);
+            self.prepared =
+                self.send(&Command::Opts(option.parse()?))?.class() == Class::Completion;
+            if !self.prepared {
+                self.abilities.prepares = 1;
+            }
+        }
+        Ok(self.abilities.prepares)
+    }
+
+    /// How long the server may be silent.
+    pub(super) const fn silence(&self) -> Duration {
+        self.limits.silence
+    }
+
+    /// Gives the connection up: what its next reply would belong to is not known any more.
+    pub(super) fn break_up(&mut self) {
+        self.broken = true;
+    }
+
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
@@ -252,7 +314,11 @@ impl Connection {
         }
     }
 
-    fn write(&mut self, command: &Command) -> Result<()> {
+    /// Sends a command and waits for nothing: its reply comes behind those of all that were sent before.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(super) fn write(&mut self, command: &Command) -> Result<()> {
         self.write_line(command.verb(), &command.to_string(), |output| {
             command.write_to(output)
         })
@@ -274,7 +340,7 @@ impl Connection {
     }
 
     /// The next reply that is not preliminary (restart markers, a 120 before the greeting).
-    fn final_reply(&mut self, to: &str, limit: Duration) -> Result<Reply> {
+    pub(super) fn final_reply(&mut self, to: &str, limit: Duration) -> Result<Reply> {
         let deadline = Instant::now() + limit;
         loop {
             let reply = self.reply(to, deadline)?;
@@ -326,14 +392,9 @@ fn prepare(stream: &Stream, limits: Limits) -> io::Result<SocketAddr> {
     stream.set_timeouts(limits.silence, limits.silence)?;
     stream.socket().set_nodelay(true)?;
     // A long transfer leaves the control connection silent, and NAT boxes forget what is silent.
-    SockRef::from(stream.socket()).set_keepalive(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE);
+    SockRef::from(stream.socket()).set_tcp_keepalive(&keepalive)?;
     stream.socket().peer_addr()
-}
-
-/// Lets only a positive final reply through.
-fn accepted(reply: Reply) -> Result<Reply> {
-    match reply.class() {
-        Class::Completion => Ok(reply),
-        _ => Err(Trouble::Refused(reply).into()),
-    }
 }

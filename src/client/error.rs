@@ -45,10 +45,27 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether a file or folder on this side is to blame.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+
     /// Whether the fault lies on this side, so that the server's complaint about it would only hide it.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Local(_) | Self::Mismatch(_))
+    }
+}
+
+/// Lets only a positive final reply through.
+///
+/// # Errors
+/// [`Trouble::Refused`].
+pub(super) fn accepted(reply: Reply) -> anyhow::Result<Reply> {
+    match reply.class() {
+        Class::Completion => Ok(reply),
+        _ => Err(Trouble::Refused(reply).into()),
     }
 }
 
@@ -62,7 +79,9 @@ pub(super) fn is_interrupted(error: &anyhow::Error) -> bool {
 #[must_use]
 pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
     match error.downcast_ref() {
-        Some(Trouble::Lost(_) | Trouble::TimedOut(_) | Trouble::Connect(_)) => true,
+        Some(Trouble::Lost(_) | Trouble::TimedOut(_) | Trouble::Connect(_) | Trouble::Busy(_)) => {
+            true
+        }
         Some(Trouble::Refused(reply)) => reply.class() == Class::TransientNegative,
         _ => false,
     }

@@ -52,16 +52,20 @@ impl Connection {
         if reply.class() != Class::Completion {
             return Ok(());
         }
-        let has = |name: &str| {
-            reply.lines().iter().any(|line| {
-                let word = line.split_ascii_whitespace().next().unwrap_or_default();
-                word.eq_ignore_ascii_case(name)
+        let value = |name: &str| {
+            reply.lines().iter().find_map(|line| {
+                let (word, value) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+                word.eq_ignore_ascii_case(name).then(|| value.trim())
             })
         };
+        let has = |name: &str| value(name).is_some();
         self.abilities.mlsd = has("MLST") || has("MLSD");
         self.abilities.mdtm = has("MDTM");
         self.abilities.mfmt = has("MFMT");
         self.abilities.rest = has("REST");
+        self.abilities.atomic = value("STOR").is_some_and(|how| how.eq_ignore_ascii_case("ATOMIC"));
+        let most = value("EPSV-AHEAD").and_then(|most| most.parse().ok());
+        self.abilities.prepares = most.unwrap_or(1).max(1);
         self.abilities.hash = reply.lines().iter().find_map(|line| chosen_hash(line));
         if has("UTF8") {
             // Older Windows servers speak UTF-8 only when told; the others do not mind, and a refusal changes nothing.
@@ -89,6 +93,7 @@ impl Login {
             host, port, limits, ..
         } = &self.options;
         let mut connection = Connection::open(host, *port, *limits)?;
+        connection.pace.clone_from(&self.options.pace);
         connection.login(&self.options.user, password)?;
         if let Some(folder) = &self.folder {
             let cwd = folder
@@ -113,7 +118,7 @@ impl Login {
     }
 
     /// Where the record of an upload is kept: a name made of all that says which file it is, here and on the server.
-    /// `None` if the server could not go on from a part, or could not say what is in it.
+    /// `None` if the server could not go on from a part, or it would not be known whose part that is.
     ///
     /// # Errors
     /// None in truth: a checksum takes all that is written to it.
@@ -123,7 +128,7 @@ impl Login {
         local: &Path,
         remote: &str,
     ) -> Result<Option<PathBuf>> {
-        if !abilities.rest || abilities.hash.is_none() {
+        if !abilities.rest || abilities.hash.is_none() && !abilities.stages() {
             return Ok(None);
         }
         let folder = self.folder.as_deref().unwrap_or_default();

@@ -4,6 +4,7 @@ pub mod bookmarks;
 pub mod commands;
 mod completion;
 pub mod connection;
+mod download;
 pub mod error;
 pub mod glob;
 pub mod history;
@@ -24,8 +25,10 @@ pub mod target;
 pub mod text;
 pub mod transfer;
 mod tree;
+mod upload;
 pub mod words;
 
+use crate::copy::Pace;
 use crate::protocol::command::{Command, Password};
 use anyhow::Result;
 use connection::{Connection, Limits};
@@ -33,6 +36,7 @@ use error::Trouble;
 use names::Names;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use target::Target;
 
@@ -60,6 +64,8 @@ pub struct Options {
     pub verify: bool,
     /// How many connections the files of one command may go over.
     pub jobs: usize,
+    /// How fast all of them together may move data.
+    pub pace: Option<Arc<Pace>>,
     /// How often a transfer is tried again when what went wrong may go right later.
     pub retries: u32,
     /// How long the wait before the first of these is; each further one is twice as long.

@@ -100,7 +100,7 @@ impl Part {
     /// The data connection broke, more came than was expected, or the disk failed.
     pub(super) fn fill(
         &mut self,
-        data: Data,
+        data: Data<'_>,
         expected: Option<u64>,
         meter: &Meter<'_>,
     ) -> Result<()> {
@@ -125,6 +125,45 @@ impl Part {
             Ok(_) => Ok(()),
             Err(CopyError::Write(error)) => Err(local_trouble("write", path, &error).into()),
             Err(CopyError::Read(error)) => Err(download_failed(&error, *length).into()),
+        }
+    }
+
+    /// The file, to be written at several places at once. It is not gone on from until [`Part::gather`]: where the gaps are
+    /// is known to nobody else.
+    ///
+    /// # Errors
+    /// [`Trouble::Local`].
+    pub(super) fn scatter(&mut self) -> Result<File, Trouble> {
+        self.fate = Fate::Remove;
+        record::remove(&self.record)
+            .and_then(|()| self.file.try_clone())
+            .map_err(|error| local_trouble("write", &self.path, &error))
+    }
+
+    /// Keeps what has come of a scattered file up to its first gap.
+    ///
+    /// # Errors
+    /// [`Trouble::Local`].
+    pub(super) fn gather(&mut self, length: u64, said: &Entry) -> Result<(), Trouble> {
+        self.length = length;
+        self.fate = Fate::Keep;
+        self.file
+            .set_len(length)
+            .and_then(|()| record::write(&self.record, said))
+            .map_err(|error| local_trouble("write", &self.path, &error))
+    }
+
+    /// Checks that all has come.
+    ///
+    /// # Errors
+    /// [`Trouble::Mismatch`] if it is less than was `expected`.
+    pub(super) fn is_whole(&self, expected: Option<u64>) -> Result<(), Trouble> {
+        match expected.filter(|&expected| expected != self.length) {
+            Some(expected) => Err(Trouble::Mismatch(format!(
+                "only {} of {expected} bytes came; try again",
+                self.length
+            ))),
+            None => Ok(()),
         }
     }
 

@@ -3,10 +3,11 @@
 use super::connection::Connection;
 use super::error::{Trouble, download_failed};
 use super::transfer::{send, size};
+use super::upload::Place;
 use crate::copy::{CHUNK, CopyError, copy};
 use crate::protocol::command::{Arg, Command};
-use anyhow::Result;
-use std::io::{Read, Write};
+use anyhow::{Context, Result};
+use std::io::{self, Read, Write};
 
 /// Copies `remote` to `output`.
 ///
@@ -36,12 +37,38 @@ pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) 
     }
 }
 
-/// Sends all of `input` with `command`, a `STOR` or an `APPE`.
+/// Stores all of `input` as `remote`.
+///
+/// # Errors
+/// See [`append`]; or the server does not let what has arrived be given its name.
+pub fn put(connection: &mut Connection, remote: &Arg, input: &mut impl Read) -> Result<u64> {
+    let mut begun = Counted { input, bytes: 0 };
+    let place = Place::new(connection, remote.clone());
+    match write(connection, &Command::Stor(place.name().clone()), &mut begun) {
+        // What was read cannot be read again.
+        Err(error) if place.is_unwanted(&error) && begun.bytes == 0 => {
+            write(connection, &Command::Stor(remote.clone()), &mut begun)
+        }
+        outcome => {
+            let bytes = outcome?;
+            place
+                .settle(connection)
+                .with_context(|| format!("all is there, and still called {}", place.name()))?;
+            Ok(bytes)
+        }
+    }
+}
+
+/// Adds all of `input` to the end of `remote`.
 ///
 /// # Errors
 /// `input` fails, the server refused, or a connection broke. The server is told of a fault on this side by a reset of
 /// the data connection, so that it does not take half for the whole.
-pub fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) -> Result<u64> {
+pub fn append(connection: &mut Connection, remote: &Arg, input: &mut impl Read) -> Result<u64> {
+    write(connection, &Command::Appe(remote.clone()), input)
+}
+
+fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) -> Result<u64> {
     connection.use_image_type()?;
     connection.transfer(command, |data| {
         send(
@@ -51,4 +78,18 @@ pub fn write(connection: &mut Connection, command: &Command, input: &mut impl Re
             |error| Trouble::Local(format!("cannot read what is to be sent: {error}")),
         )
     })
+}
+
+/// Counts what was read.
+struct Counted<'r, R> {
+    input: &'r mut R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
 }

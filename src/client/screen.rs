@@ -17,11 +17,16 @@ pub fn size() -> Option<(usize, usize)> {
     told.then(|| (size.ws_col.into(), size.ws_row.into()))
 }
 
-/// Whether standard output shows colours, and may (no-color.org).
+/// Whether standard output shows colours, and may.
 #[must_use]
 pub fn has_colours() -> bool {
+    takes_colours(&io::stdout())
+}
+
+/// Whether a stream shows colours, and may (no-color.org).
+pub(super) fn takes_colours(stream: &impl IsTerminal) -> bool {
     let set = |variable: &str| std::env::var_os(variable).unwrap_or_default();
-    io::stdout().is_terminal() && set("NO_COLOR").is_empty() && set("TERM") != "dumb"
+    stream.is_terminal() && set("NO_COLOR").is_empty() && set("TERM") != "dumb"
 }
 
 /// Text from a server as lines that a terminal may be given: cleaned, tabs as blanks.

@@ -52,7 +52,7 @@ fn remote(connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
     fs::create_dir_all(&folder)
         .map_err(|error| local_trouble("make the folder", &folder, &error))?;
     let jobs = entries.into_iter().map(|entry| {
-        let what = of_entry(&entry, depth);
+        let what = of_entry(connection, &entry, depth);
         // `listing` has let through only what can be a name in this folder.
         job.inner(entry.name, what)
     });
@@ -62,13 +62,19 @@ fn remote(connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
     })
 }
 
-/// What a link is only the server knows, and it says so when it is asked for the file.
-fn of_entry(entry: &Entry, depth: u32) -> What {
+/// What a listed entry is about. What a link is only the server knows, and it says so when it is asked for the file.
+fn of_entry(connection: &Connection, entry: &Entry, depth: u32) -> What {
     match entry.kind {
         Kind::Folder => What::Folder { depth: depth + 1 },
-        _ => What::File {
-            size: entry.size.unwrap_or_default(),
-        },
+        _ => file(connection, entry),
+    }
+}
+
+/// A file as a listing tells of it. The times of a `LIST` are those of a minute or a day.
+pub(super) fn file(connection: &Connection, entry: &Entry) -> What {
+    What::File {
+        size: entry.size.filter(|_| entry.kind == Kind::File),
+        modified: entry.modified.filter(|_| connection.abilities.mlsd),
     }
 }
 
@@ -96,16 +102,20 @@ fn local(job: &Job, depth: u32) -> Result<Found> {
 
 /// What there is to be sent at a path, if anything.
 fn of_path(path: &Path, depth: u32) -> Option<What> {
-    let size = |size| Some(What::File { size });
     let Ok(metadata) = fs::metadata(path) else {
         // Whoever opens it will say what is wrong.
-        return size(0);
+        return Some(What::FILE);
     };
     let why = match metadata.is_dir() {
         // A link may lead out of the tree, or back to its top.
         true if path.is_symlink() => "a link to a folder",
         true => return Some(What::Folder { depth: depth + 1 }),
-        false if metadata.is_file() => return size(metadata.len()),
+        false if metadata.is_file() => {
+            return Some(What::File {
+                size: Some(metadata.len()),
+                modified: None,
+            });
+        }
         false => "neither a file nor a folder",
     };
     text::say(&format!("left out {}: it is {why}", path.display()));

@@ -20,6 +20,8 @@ pub(super) struct Control {
     lines: Lines,
     /// Lines that came during a transfer, in order.
     ahead: VecDeque<Line>,
+    /// How many of them are `ABOR`.
+    aborts: usize,
     closed: bool,
 }
 
@@ -50,6 +52,7 @@ impl Control {
             input: BufReader::with_capacity(READ_BUFFER, input),
             lines: Lines::new(MAX_LINE),
             ahead: VecDeque::new(),
+            aborts: 0,
             closed: false,
         })
     }
@@ -79,6 +82,7 @@ impl Control {
     /// A time-out (see [`crate::stream::timed_out`]) when the client took too long, or the connection failed.
     pub(super) fn line(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.ahead.pop_front() {
+            self.aborts -= usize::from(is(&line, b"ABOR"));
             return Ok(Some(line));
         }
         if self.closed {
@@ -107,6 +111,11 @@ impl Control {
         self.wants_input() && (!self.input.buffer().is_empty() || self.stream().has_unread())
     }
 
+    /// Whether an `ABOR` stands behind the command that is being carried out. It is meant for all that were sent before it.
+    pub(super) const fn is_aborted(&self) -> bool {
+        self.aborts > 0
+    }
+
     /// Takes in what has arrived, without waiting.
     pub(super) fn look(&mut self) -> Seen {
         self.input.get_mut().wait = Wait::No;
@@ -119,6 +128,7 @@ impl Control {
                     }
                     let abort = is(&line, b"ABOR");
                     self.ahead.push_back(line);
+                    self.aborts += usize::from(abort);
                     if abort {
                         return Seen::Abort;
                     }

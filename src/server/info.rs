@@ -1,5 +1,6 @@
 //! Commands about the server and the session itself: `FEAT`, `OPTS`, `HELP`, `STAT`, `HOST`.
 
+use super::ports;
 use super::protection;
 use super::session::{Session, ok, reply};
 use crate::protocol::entry::FactSet;
@@ -17,6 +18,7 @@ pub(super) fn feat(session: &mut Session<'_>) -> io::Result<Reply> {
         "CLNT".to_owned(),
         "EPRT".to_owned(),
         "EPSV".to_owned(),
+        format!("EPSV-AHEAD {}", ports::MOST_AHEAD),
         format!("HASH {}", hashes.join(";")),
         "HOST".to_owned(),
         "MDTM".to_owned(),
@@ -26,6 +28,8 @@ pub(super) fn feat(session: &mut Session<'_>) -> io::Result<Reply> {
         "REST STREAM".to_owned(),
         "SITE CHMOD;HELP;UTIME".to_owned(),
         "SIZE".to_owned(),
+        // A file that is being uploaded is not there under its name before it is whole.
+        "STOR ATOMIC".to_owned(),
         "TVFS".to_owned(),
         "UTF8".to_owned(),
         "XCRC".to_owned(),
@@ -68,6 +72,7 @@ pub(super) fn opts(session: &mut Session<'_>, option: &str) -> io::Result<Reply>
             }
             Err(()) => reply(ReplyCode::BAD_ARGUMENT, "Unknown algorithm, see FEAT."),
         },
+        ("EPSV-AHEAD", value) => ports::opts_ahead(session, value),
         _ => reply(ReplyCode::BAD_ARGUMENT, "No such option."),
     }
 }

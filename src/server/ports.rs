@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// Below are the ports of the system's own services, which nobody is to reach through this server (RFC 2577 §3).
 const FIRST_CLIENT_PORT: u16 = 1024;
+/// The most data connections that a session may have prepared at a time.
+pub(super) const MOST_AHEAD: usize = 8;
 
 /// RFC 2428 §3.
 pub(super) fn epsv(session: &mut Session<'_>, on: Epsv) -> io::Result<Reply> {
@@ -58,7 +60,9 @@ pub(super) fn pasv(session: &mut Session<'_>) -> io::Result<Reply> {
 
 /// `EPRT` (RFC 2428 §2) and `PORT` (RFC 959 §4.1.2).
 pub(super) fn port(session: &mut Session<'_>, target: SocketAddr) -> io::Result<Reply> {
-    session.data = None;
+    if let Err(refusal) = make_room(session) {
+        return Ok(refusal);
+    }
     if session.epsv_all {
         return only_epsv();
     }
@@ -71,7 +75,9 @@ pub(super) fn port(session: &mut Session<'_>, target: SocketAddr) -> io::Result<
         return reply(ReplyCode::NOT_FOR_PARAMETER, text);
     }
     let target = SocketAddr::new(session.peer.ip(), target.port());
-    session.data = Some(DataSource::Active(session.local, target));
+    session
+        .prepared
+        .push_back(DataSource::Active(session.local, target));
     ok("The next transfer connects there.")
 }
 
@@ -82,14 +88,30 @@ fn only_epsv() -> io::Result<Reply> {
     )
 }
 
-/// Replaces what was there by a fresh listener. Returns its port.
+/// `OPTS EPSV-AHEAD n`, an extension: so many data connections may be prepared at a time, and each transfer takes the one
+/// that was prepared first. A client that fetches many small files has the next connections made while a file flows, and
+/// none of them costs it a round trip.
+pub(super) fn opts_ahead(session: &mut Session<'_>, value: &str) -> io::Result<Reply> {
+    match value.parse() {
+        Ok(most) if (1..=MOST_AHEAD).contains(&most) => {
+            session.most_prepared = most;
+            ok(format!("Data connections prepared at a time: {most}."))
+        }
+        _ => reply(
+            ReplyCode::BAD_ARGUMENT,
+            format!("Expected a number from 1 to {MOST_AHEAD}."),
+        ),
+    }
+}
+
+/// Prepares a fresh listener. Returns its port.
 fn listen(session: &mut Session<'_>) -> Result<u16, Reply> {
-    session.data = None;
+    make_room(session)?;
     let ports = session.shared.config.passive_ports;
     match ports.listen(session.local) {
         Ok(listener) => {
             let port = listener.port();
-            session.data = Some(DataSource::Passive(listener));
+            session.prepared.push_back(DataSource::Passive(listener));
             Ok(port)
         }
         Err(error) => {
@@ -101,4 +123,17 @@ fn listen(session: &mut Session<'_>) -> Result<u16, Reply> {
             Err(Reply::new(ReplyCode::CANNOT_OPEN_DATA, text))
         }
     }
+}
+
+/// Makes sure that one more data connection may be prepared. Where there may be only one, it takes the place of what was
+/// there.
+fn make_room(session: &mut Session<'_>) -> Result<(), Reply> {
+    if session.most_prepared == 1 {
+        session.prepared.clear();
+    }
+    if session.prepared.len() < session.most_prepared {
+        return Ok(());
+    }
+    let text = "As many data connections are prepared as OPTS EPSV-AHEAD allows.";
+    Err(Reply::new(ReplyCode::CANNOT_OPEN_DATA, text))
 }

@@ -57,7 +57,7 @@ pub(super) fn begin(session: &mut Session<'_>, data_is_private: bool) -> io::Res
     };
     session.login = Login::None;
     session.cwd = VirtualPath::root();
-    session.data = None;
+    session.prepared.clear();
     session.restart_at = 0;
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::site::Site;
 use crate::stream::{Stream, timed_out};
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -31,6 +32,11 @@ pub(super) struct Session<'s> {
     pub(super) protection: Protection,
     pub(super) cwd: VirtualPath,
     pub(super) transfer_type: TransferType,
+    /// The data connections that the next transfers will use, in order.
+    pub(super) prepared: VecDeque<DataSource>,
+    /// How many of them there may be: one that is asked for beyond a single one takes its place (RFC 959 §3.2).
+    pub(super) most_prepared: usize,
+    /// The data connection of the transfer that was asked for.
     pub(super) data: Option<DataSource>,
     /// What `REST` said, for the next transfer.
     pub(super) restart_at: u64,
@@ -75,6 +81,8 @@ impl<'s> Session<'s> {
             cwd: VirtualPath::root(),
             // RFC 959 §5.1. lftp and NcFTP count on it: for a text file they send no TYPE at all.
             transfer_type: TransferType::Ascii,
+            prepared: VecDeque::new(),
+            most_prepared: 1,
             data: None,
             restart_at: 0,
             rename_from: None,
@@ -152,6 +160,9 @@ impl<'s> Session<'s> {
     fn answer(&mut self, command: &Command) -> io::Result<Reply> {
         if !matches!(command, Command::Rnto(_)) {
             self.rename_from = None;
+        }
+        if is_transfer(command) {
+            self.data = self.prepared.pop_front();
         }
         let reply = match self.permit(command) {
             Ok(()) => self.dispatch(command)?,
@@ -239,7 +250,7 @@ impl<'s> Session<'s> {
             Command::Appe(path) => content::appe(self, path),
             Command::Stou(path) => content::stou(self, path.as_ref()),
             Command::Abor => {
-                self.data = None;
+                self.prepared.clear();
                 reply(ReplyCode::TRANSFER_DONE, "No transfer is under way.")
             }
         }

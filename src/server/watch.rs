@@ -77,6 +77,9 @@ impl Watch<'_> {
         events: PollFlags,
         limit: Duration,
     ) -> Result<bool, Cut> {
+        if self.control.is_aborted() {
+            return Err(Cut::Aborted);
+        }
         // What came in one segment with the transfer's own command is in memory already, where no poll sees it.
         if self.control.has_unread() {
             self.look()?;

@@ -107,11 +107,50 @@ impl Session {
         );
     }
 
+    /// Lets anybody in, and knows how to go on from a part, but not what is in it.
+    pub fn login_resuming(&mut self) {
+        self.say("220 ready");
+        self.expect("USER anonymous", "230 in");
+        self.expect("FEAT", "211-Features\n REST STREAM\n211 End");
+    }
+
+    /// Waits for so many `NOOP`s, and answers none.
+    #[track_caller]
+    pub fn expect_noops(&mut self, count: usize) {
+        for _ in 0..count {
+            assert_eq!(self.command(), "NOOP");
+        }
+    }
+
+    /// How many more `NOOP`s have come by the time that the client waits for the last reply of a transfer.
+    #[track_caller]
+    pub fn noops_so_far(&mut self) -> usize {
+        let socket = self.control.get_ref().try_clone().unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
+        let mut count = 0;
+        let mut line = String::new();
+        while self.control.read_line(&mut line).is_ok() {
+            assert_eq!(line, "NOOP\r\n");
+            line.clear();
+            count += 1;
+        }
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        count
+    }
+
     /// Answers `EPSV`.
     #[track_caller]
     pub fn epsv(&mut self) -> Data {
+        assert_eq!(self.command(), "EPSV");
+        self.passive()
+    }
+
+    /// Says where to connect to, after an `EPSV`.
+    pub fn passive(&mut self) -> Data {
         let (data, port) = Data::listen(self.control.get_ref());
-        self.expect("EPSV", &format!("229 Extended passive (|||{port}|)"));
+        self.say(&format!("229 Extended passive (|||{port}|)"));
         data
     }
 
@@ -134,13 +173,21 @@ impl Session {
         data
     }
 
-    /// Everything up to a `STOR f`, which is answered with `reply`.
+    /// Everything up to a `STOR f.part`, which is answered with `reply`: that is what an upload of `f` is called until it is
+    /// whole.
     #[track_caller]
     pub fn stor(&mut self, reply: &str) -> Data {
         self.expect("TYPE I", "200 image");
         let data = self.epsv();
-        self.expect("STOR f", reply);
+        self.expect("STOR f.part", reply);
         data
+    }
+
+    /// Gives an upload that is whole its name.
+    #[track_caller]
+    pub fn named(&mut self, name: &str) {
+        self.expect(&format!("RNFR {name}.part"), "350 to what?");
+        self.expect(&format!("RNTO {name}"), "250 done");
     }
 }
 
@@ -148,6 +195,12 @@ impl Session {
 pub struct Data(TcpListener);
 
 impl Data {
+    /// A data port, and the reply that tells of it.
+    pub fn offer(session: &Session) -> (Self, String) {
+        let (data, port) = Self::listen(session.control.get_ref());
+        (data, format!("229 Extended passive (|||{port}|)"))
+    }
+
     fn listen(control: &TcpStream) -> (Self, u16) {
         let address = control.local_addr().unwrap().ip();
         let listener = TcpListener::bind((address, 0)).unwrap();

@@ -56,15 +56,16 @@ fn what_is_temporary_is_tried_three_times_more_in_the_same_session() {
         s.expect("TYPE I", "200 image");
         for _ in 0..3 {
             let _data = s.epsv();
-            s.expect("STOR f", "450 busy");
+            s.expect("STOR f.part", "450 busy");
         }
         let data = s.epsv();
-        s.expect("STOR f", "150 go");
+        s.expect("STOR f.part", "150 go");
         assert_eq!(data.receive().unwrap(), b"hello");
         s.say("226 done");
+        s.named("f");
         for _ in 0..4 {
             let _data = s.epsv();
-            s.expect("STOR f", "450 busy");
+            s.expect("STOR f.part", "450 busy");
         }
         s.quit();
     });

@@ -154,7 +154,7 @@ fn lines_that_make_no_sense_never_reach_the_server() {
         (&b"frobnicate"[..], "help shows all"),
         (b"gte x", "did you mean get?"),
         (b"p x", "pwd or put"),
-        (b"get", "usage: get [-r] FILE [LOCAL]"),
+        (b"get", "usage: get [-r] [--segments=N] FILE [LOCAL]"),
         (b"get a b c", "goes in quotes"),
         (b"get 'a", "not closed"),
         (b"get ''", "empty"),
@@ -237,7 +237,7 @@ fn help_is_made_from_the_table() {
         s.quit();
     });
     for text in [
-        "get [-r] FILE [LOCAL]",
+        "get [-r] [--segments=N] FILE [LOCAL]",
         "(also: quit, bye)",
         "\nls [FOLDER]...\n",
         "also: dir",

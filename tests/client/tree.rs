@@ -34,7 +34,11 @@ fn no_name_in_a_listing_leads_out_of_the_target() {
         );
         lists(s, "d/ok", "type=file;size=5; f\r\n");
         s.expect("TYPE I", "200 image");
-        sends(s, "d/ok/f", "hello");
+        // The listing has told its size.
+        let data = s.epsv();
+        s.expect("RETR d/ok/f", "150 here it comes");
+        data.send(b"hello");
+        s.say("226 done");
         s.quit();
     });
     run.tells("left out 7 that the server listed");
@@ -104,9 +108,10 @@ fn a_folder_that_is_there_already_is_used() {
             s.expect("MKD d", reply);
             s.expect("TYPE I", "200 image");
             let data = s.epsv();
-            s.expect("STOR d/f", "150 go");
+            s.expect("STOR d/f.part", "150 go");
             assert_eq!(data.receive().unwrap(), b"hello");
             s.say("226 done");
+            s.named("d/f");
             s.quit();
         });
     }

@@ -11,6 +11,7 @@ fn all_bytes_arrive_and_the_last_reply_is_waited_for() {
         s.login();
         assert_eq!(s.stor("150 go").receive().unwrap(), b"hello");
         s.say("226 done");
+        s.named("f");
         s.quit();
     });
     run.tells("sent f: 5 bytes in ");
@@ -24,6 +25,7 @@ fn an_empty_file_and_another_name() {
         s.login();
         assert_eq!(s.stor("125 go").receive().unwrap(), b"");
         s.say("250 done");
+        s.named("f");
         s.quit();
     });
 }
@@ -36,6 +38,7 @@ fn done_before_the_data_was_closed() {
         s.login();
         let data = s.stor("150 go\n226 done already");
         assert_eq!(data.receive().unwrap(), b"hello");
+        s.named("f");
         s.quit();
     });
 }
@@ -48,9 +51,48 @@ fn a_refusal_instead_of_150() {
         s.login();
         let data = s.stor("553 not that name");
         assert_eq!(data.receive().unwrap(), b"");
+        // The name may be all right without what is put behind it.
+        s.expect("DELE f.part", "550 no such file");
+        let data = s.epsv();
+        s.expect("STOR f", "553 not that one either");
+        assert_eq!(data.receive().unwrap(), b"");
         s.quit();
     });
-    run.tells("553 not that name");
+    run.tells("553 not that one either");
+}
+
+#[test]
+fn a_server_that_renames_nothing_is_sent_the_file_under_its_name() {
+    let place = Place::new();
+    place.write("f", b"hello");
+    check(&place, "put f\nput f", 0, |s| {
+        s.login();
+        assert_eq!(s.stor("150 go").receive().unwrap(), b"hello");
+        s.say("226 done");
+        s.expect("RNFR f.part", "550 not you");
+        s.expect("DELE f.part", "250 gone");
+        // The second time it is known.
+        for _ in 0..2 {
+            let data = s.epsv();
+            s.expect("STOR f", "150 go");
+            assert_eq!(data.receive().unwrap(), b"hello");
+            s.say("226 done");
+        }
+        s.quit();
+    });
+}
+
+#[test]
+fn what_was_read_from_a_pipe_is_not_lost_where_nothing_is_renamed() {
+    let place = Place::new();
+    let run = check(&place, "put - f\nhello", 1, |s| {
+        s.login();
+        assert_eq!(s.stor("150 go").receive().unwrap(), b"hello");
+        s.say("226 done");
+        s.expect("RNFR f.part", "550 not you");
+        s.quit();
+    });
+    run.tells("all is there, and still called f.part");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The verbs beside `ls`, `get` and `put`: what they send, and what they make of odd answers.
 
-use super::fake::{Place, Session, check};
+use super::fake::{Data, Place, Session, check};
 
 /// Answers `MLSD` of a folder with these names.
 #[track_caller]
@@ -117,9 +117,10 @@ fn the_standard_streams_are_files_too() {
         data.send(b"o");
         s.say("226 done");
         let data = s.epsv();
-        s.expect("STOR g", "150 go");
+        s.expect("STOR g.part", "150 go");
         assert_eq!(data.receive().unwrap(), b"not a command");
         s.say("226 done");
+        s.named("g");
         s.quit();
     });
     assert_eq!(run.out, "he\x1bllo", "{run}");
@@ -162,17 +163,23 @@ fn append_and_local_globs() {
         |s| {
             s.login();
             s.expect("TYPE I", "200 image");
-            for (command, content) in [
-                ("APPE log", "a.txt"),
-                ("STOR in/a.txt", "a.txt"),
-                ("STOR in/b.txt", "b.txt"),
-                ("STOR c.png", "img/c.png"),
-            ] {
-                let data = s.epsv();
+            let takes = |s: &mut Session, data: Data, command: &str, content: &str| {
                 s.expect(command, "150 go");
                 assert_eq!(data.receive().unwrap(), content.as_bytes());
                 s.say("226 done");
-            }
+            };
+            let data = s.epsv();
+            takes(s, data, "APPE log", "a.txt");
+            let data = s.epsv();
+            takes(s, data, "STOR in/a.txt.part", "a.txt");
+            // The next file is asked for before this one has its name.
+            let data = s.epsv();
+            s.named("in/a.txt");
+            takes(s, data, "STOR in/b.txt.part", "b.txt");
+            s.named("in/b.txt");
+            let data = s.epsv();
+            takes(s, data, "STOR c.png.part", "img/c.png");
+            s.named("c.png");
             s.quit();
         },
     );

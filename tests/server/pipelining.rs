@@ -1,6 +1,6 @@
 //! Whole sessions in one segment, and in many: every reply in its order (RFC 1123 §4.1, lftp's `ftp:sync-mode off`).
 
-use crate::support::{Active, Server, read_all};
+use crate::support::{Active, Server, data_connection, read_all};
 use std::io::Write;
 use std::net::Ipv4Addr;
 
@@ -94,4 +94,52 @@ fn a_thousand_questions_in_one_go() {
     for _ in 0..1000 {
         raw.expect_all(&[213, 550]);
     }
+}
+
+/// With `OPTS EPSV-AHEAD` the data connections are made while a file flows: each transfer takes the one that was prepared
+/// first, the refused ones too.
+#[test]
+fn data_connections_are_prepared_ahead() {
+    let server = Server::start();
+    for name in ["a", "b", "c"] {
+        server.write(name, name);
+    }
+    let mut raw = server.login();
+    let before = server.footprint();
+    raw.run("TYPE I", 200);
+    raw.run("OPTS EPSV-AHEAD 4", 200);
+    let data: Vec<_> = (0..4).map(|_| data_connection(raw.epsv())).collect();
+    raw.run("EPSV", 425);
+    raw.send_bytes(b"RETR a\r\nRETR missing\r\nRETR b\r\nSTOR d\r\nRETR c\r\n");
+    let mut data = data.into_iter();
+    let mut next = || data.next().expect("a data connection");
+    assert_eq!(read_all(next()), b"a");
+    // There is no such file, so this one is of no use any more.
+    drop(next());
+    assert_eq!(read_all(next()), b"b");
+    next().write_all(b"new").expect("three bytes");
+    raw.expect_all(&[150, 226, 550, 150, 226, 150, 226, 425]);
+    assert_eq!(server.read("d"), b"new");
+    server.wait_for_footprint(&before);
+}
+
+#[test]
+fn what_was_prepared_ahead_is_given_back() {
+    let server = Server::start();
+    let before = server.at_rest();
+    let mut raw = server.login();
+    for option in ["OPTS EPSV-AHEAD", "OPTS EPSV-AHEAD 0", "OPTS EPSV-AHEAD 9"] {
+        raw.run(option, 501);
+    }
+    raw.run("OPTS EPSV-AHEAD 8", 200);
+    for _ in 0..8 {
+        raw.epsv();
+    }
+    raw.run("ABOR", 226);
+    raw.run("RETR a", 550);
+    assert_eq!(server.footprint().ports, before.ports);
+    raw.epsv();
+    raw.epsv();
+    drop(raw);
+    server.wait_for_footprint(&before);
 }

@@ -1,13 +1,13 @@
 //! Verbs that move the bytes of files: get, put and their kin.
 
 use super::local::{self, local_names};
-use super::{DONE, each, remote_names};
+use super::{DONE, each, remote_entries, remote_names};
 use crate::client::error::Trouble;
 use crate::client::glob::{Want, split};
-use crate::client::jobs::{self, Job, Way, What};
+use crate::client::jobs::{self, Job, Orders, Way, What};
 use crate::client::words::Word;
-use crate::client::{Client, pipe, screen, text};
-use crate::protocol::command::{Arg, Command};
+use crate::client::{Client, pipe, screen, text, tree};
+use crate::protocol::command::Arg;
 use anyhow::Result;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
@@ -20,26 +20,67 @@ use std::time::Instant;
 const SHOWN: u64 = 16 * 1024 * 1024;
 
 pub(super) fn get(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    let (tree, words) = options(arguments);
-    let (what, to) = one_and_target(words, "get [-r] FILE [LOCAL]")?;
-    fetch(client, what, to, tree)
+    let (options, words) = Options::split(arguments)?;
+    let (what, to) = one_and_target(words, "get [-r] [--segments=N] FILE [LOCAL]")?;
+    fetch(client, &options, what, to)
 }
 
 pub(super) fn mget(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    let (tree, words) = options(arguments);
-    fetch(client, words, None, tree)
+    let (options, words) = Options::split(arguments)?;
+    fetch(client, &options, words, None)
 }
 
-/// Whether whole trees are meant (`-r`), and the words behind that.
-fn options(arguments: &[Word]) -> (bool, &[Word]) {
-    match arguments {
-        [first, words @ ..] if is_tree(first) && !words.is_empty() => (true, words),
-        words => (false, words),
+/// The options before the names.
+#[derive(Debug, PartialEq, Eq)]
+struct Options {
+    /// `-r`: whole trees are meant.
+    tree: bool,
+    /// `--segments`: over how many connections a file comes.
+    segments: usize,
+}
+
+impl Options {
+    /// The options, and the words behind them. A lone word is a name, whatever it looks like.
+    fn split(arguments: &[Word]) -> Result<(Self, &[Word]), Trouble> {
+        let mut options = Self {
+            tree: false,
+            segments: 1,
+        };
+        let mut words = arguments;
+        while let [first, rest @ ..] = words
+            && first.bare
+            && !rest.is_empty()
+        {
+            words = match (&*first.text, rest) {
+                ("-r" | "-R", _) => {
+                    options.tree = true;
+                    rest
+                }
+                ("--segments", [count, rest @ ..]) => {
+                    options.segments = segments(&count.text)?;
+                    rest
+                }
+                (text, _) => match text.strip_prefix("--segments=") {
+                    Some(count) => {
+                        options.segments = segments(count)?;
+                        rest
+                    }
+                    None => break,
+                },
+            };
+        }
+        Ok((options, words))
     }
 }
 
-fn is_tree(word: &Word) -> bool {
-    word.bare && matches!(&*word.text, "-r" | "-R")
+fn segments(text: &str) -> Result<usize, Trouble> {
+    let count = text.parse().ok();
+    count
+        .filter(|count| (1..=64).contains(count))
+        .ok_or_else(|| {
+            let error = format!("\"{text}\" is no number of segments: it is one from 1 to 64");
+            Trouble::Usage(error)
+        })
 }
 
 /// What is to be moved, and the other side's name for it.
@@ -58,13 +99,13 @@ fn one_and_target<'w>(
 
 fn fetch(
     client: &mut Client,
+    options: &Options,
     what: &[Word],
     to: Option<&Word>,
-    tree: bool,
 ) -> Result<ControlFlow<()>> {
-    let remotes = match tree {
+    let remotes = match options.tree {
         true => trees(client, what)?,
-        false => files(remote_names(client, what, Want::Files)?),
+        false => files(client, what)?,
     };
     if to.is_some_and(Word::is_stream) {
         let names: Vec<String> = remotes.into_iter().map(|(name, _)| name).collect();
@@ -80,24 +121,31 @@ fn fetch(
             What::Folder { .. } => landing(downloads, to, remote.trim_end_matches('/'), many)?,
             What::File { .. } => landing(downloads, to, &remote, many)?,
         };
-        Ok(Job {
-            folder,
-            name: match what {
-                // These say where a folder is and not what it is called: what is in it lands there itself.
-                What::Folder { .. } if matches!(&*name, "" | "." | "..") => String::new(),
-                _ => text::single_name(&name)?.to_owned(),
-            },
-            remote,
-            what,
-        })
+        let name = match what {
+            // These say where a folder is and not what it is called: what is in it lands there itself.
+            What::Folder { .. } if matches!(&*name, "" | "." | "..") => String::new(),
+            _ => text::single_name(&name)?.to_owned(),
+        };
+        Ok(Job::new(folder, name, remote, what))
     };
     let jobs = remotes.into_iter().map(landed).collect::<Result<_>>()?;
-    jobs::run(client, Way::Down, jobs)
+    let orders = Orders {
+        way: Way::Down,
+        segments: options.segments,
+    };
+    jobs::run(client, orders, jobs)
 }
 
-fn files(names: Vec<String>) -> Vec<(String, What)> {
-    let file = |name| (name, What::File { size: 0 });
-    names.into_iter().map(file).collect()
+/// The files that the words stand for, with what is known of those that were listed.
+fn files(client: &mut Client, words: &[Word]) -> Result<Vec<(String, What)>> {
+    let (names, seen) = remote_entries(client, words, Want::Files)?;
+    let connection = client.connection()?;
+    let what = |name: String| {
+        let listed = seen.get(&name);
+        let what = listed.map_or(What::FILE, |entry| tree::file(connection, entry));
+        (name, what)
+    };
+    Ok(names.into_iter().map(what).collect())
 }
 
 /// The folders that the words stand for, and what globs stand for besides.
@@ -107,18 +155,15 @@ fn trees(client: &mut Client, words: &[Word]) -> Result<Vec<(String, What)>> {
         let word = slice::from_ref(word);
         let folders = remote_names(client, word, Want::Folders);
         let others = match word[0].glob {
-            Some(_) => files(remote_names(client, word, Want::Files).unwrap_or_default()),
+            Some(_) => files(client, word).unwrap_or_default(),
             None => Vec::new(),
         };
         match folders {
             Err(error) if others.is_empty() => return Err(error),
             Err(_) => {}
             Ok(names) => {
-                found.extend(
-                    names
-                        .into_iter()
-                        .map(|name| (name, What::Folder { depth: 0 })),
-                );
+                let folder = |name| (name, What::Folder { depth: 0 });
+                found.extend(names.into_iter().map(folder));
             }
         }
         found.extend(others);
@@ -154,7 +199,7 @@ fn landing(
 }
 
 pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    let (tree, words) = options(arguments);
+    let (Options { tree, .. }, words) = Options::split(arguments)?;
     let (what, to) = one_and_target(words, "put [-r] FILE [REMOTE]")?;
     if what[0].is_stream() {
         return put_input(client, to);
@@ -163,7 +208,7 @@ pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow
 }
 
 pub(super) fn mput(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    let (tree, words) = options(arguments);
+    let (Options { tree, .. }, words) = Options::split(arguments)?;
     send(client, words, None, tree)
 }
 
@@ -179,20 +224,19 @@ fn send(
         let path = Path::new(&local);
         let what = match fs::metadata(path) {
             Ok(data) if tree && data.is_dir() => What::Folder { depth: 0 },
-            Ok(data) => What::File { size: data.len() },
+            Ok(data) => What::File {
+                size: Some(data.len()).filter(|_| data.is_file()),
+                modified: None,
+            },
             // Whoever opens it will say what is wrong.
-            Err(_) => What::File { size: 0 },
+            Err(_) => What::FILE,
         };
-        Job {
-            folder: PathBuf::new(),
-            remote: remote_name(path, to, many),
-            name: local,
-            what,
-        }
+        let remote = remote_name(path, to, many);
+        Job::new(PathBuf::new(), local, remote, what)
     };
     let jobs: Vec<Job> = locals.into_iter().map(job).collect();
     let written: Vec<String> = jobs.iter().map(|job| job.remote.clone()).collect();
-    let outcome = jobs::run(client, Way::Up, jobs);
+    let outcome = jobs::run(client, Orders::plain(Way::Up), jobs);
     written.iter().for_each(|remote| client.wrote(remote));
     outcome
 }
@@ -218,8 +262,7 @@ fn put_input(client: &mut Client, to: Option<&Word>) -> Result<ControlFlow<()>> 
     };
     let remote: Arg = to.text.parse()?;
     let start = Instant::now();
-    let command = Command::Stor(remote.clone());
-    let bytes = pipe::write(client.connection()?, &command, &mut io::stdin().lock())?;
+    let bytes = pipe::put(client.connection()?, &remote, &mut io::stdin().lock())?;
     client.wrote(&to.text);
     text::say(&format!(
         "sent {remote}: {}",
@@ -241,8 +284,7 @@ pub(super) fn append(client: &mut Client, arguments: &[Word]) -> Result<ControlF
             return Err(trouble(&"it is not a regular file").into());
         }
         let start = Instant::now();
-        let command = Command::Appe(remote.clone());
-        let bytes = pipe::write(client.connection()?, &command, &mut file)?;
+        let bytes = pipe::append(client.connection()?, &remote, &mut file)?;
         client.wrote(remote.as_str());
         text::say(&format!(
             "added to {remote}: {}",

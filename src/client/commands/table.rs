@@ -69,13 +69,14 @@ pub const VERBS: [Verb; 38] = [
         remote::pwd,
     ),
     row(
-        "get [-r] FILE [LOCAL]",
+        "get [-r] [--segments=N] FILE [LOCAL]",
         "get",
         "Download FILE, or all that match a glob\n\
          The file lands in the downloads folder (see lpwd), under its own name or as LOCAL. LOCAL may be a path: one that \
          does not begin with / or ~/ is below the downloads folder. A LOCAL that is a folder, or ends in /, takes the file \
          under its own name. - is standard output. Quotes switch globs off.\n\
-         With -r FILE is a folder, of which all comes that is in it.",
+         With -r FILE is a folder, of which all comes that is in it. With --segments a large file comes over N connections \
+         at a time.",
         files::get,
     ).also(&["reget"]).completes(&[Remote, Downloads]),
     row(

@@ -1,33 +1,56 @@
-//! Transfers: the data connection, what goes over it, and the replies around it.
+//! A data connection on this side: how it is made, and how its bytes are waited for.
 
-use super::{Connection, FAREWELL, accepted};
+use super::{Connection, Limits};
 use crate::client::error::Trouble;
 use crate::client::interrupt;
-use crate::protocol::address::{ExtendedPassiveText, PassiveText};
-use crate::protocol::command::{Command, Epsv};
-use crate::protocol::reply::{Class, ReplyCode};
+use crate::copy::Pace;
 use crate::stream::{Stream, timed_out};
-use anyhow::Result;
 use rustix::event::PollFlags;
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The least time for the last reply of an upload. Several megabytes may still be in the socket's buffer when the last
-/// byte has been written, and the server then has to make the file durable.
-const COMMIT: Duration = Duration::from_secs(300);
+/// So many `NOOP`s are sent in a transfer at the most. There are servers that answer none before its end, and those that
+/// take up no more lines meanwhile, so that an `ABOR` would go unheard.
+const MOST_PULSES: u32 = 50;
+
 /// A data connection. Nobody waits for it longer than its limit, nor after Ctrl-C.
 #[derive(Debug)]
-pub struct Data {
+pub struct Data<'c> {
     stream: Stream,
     silence: Duration,
+    pace: Option<Arc<Pace>>,
+    pulse: Option<Pulse<'c>>,
 }
 
-impl Data {
+/// A `NOOP` now and then, so that no firewall on the way takes the control connection for a dead one.
+#[derive(Debug)]
+pub(super) struct Pulse<'c> {
+    pub(super) control: &'c mut Stream,
+    /// How many there were, each of which will be answered sooner or later.
+    pub(super) sent: &'c mut u32,
+    pub(super) interval: Duration,
+    pub(super) due: Instant,
+}
+
+impl<'c> Data<'c> {
     /// A data connection that may be silent for so long.
-    const fn new(stream: Stream, silence: Duration) -> Self {
-        Self { stream, silence }
+    pub(super) const fn new(
+        stream: Stream,
+        limits: Limits,
+        pace: Option<Arc<Pace>>,
+        pulse: Option<Pulse<'c>>,
+    ) -> Self {
+        Self {
+            stream,
+            silence: limits.silence,
+            pace,
+            pulse,
+        }
     }
 
     /// See [`Stream::set_reset_on_close`].
@@ -50,31 +73,76 @@ impl Data {
     fn patiently(
         &mut self,
         ready: PollFlags,
-        mut now: impl FnMut(&mut Stream) -> io::Result<usize>,
+        mut now: impl FnMut(&mut Stream, usize) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if interrupt::is_raised() {
             return Err(io::Error::other("stopped by Ctrl-C"));
         }
+        self.beat();
+        let most = self.pace.as_ref().map_or(usize::MAX, |pace| pace.chunk());
+        let count = loop {
+            match now(&mut self.stream, most) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(ready)?,
+                outcome => break outcome?,
+            }
+        };
+        if let Some(pace) = &self.pace {
+            interrupt::pause(pace.pace(count as u64));
+        }
+        Ok(count)
+    }
+
+    fn wait(&mut self, ready: PollFlags) -> io::Result<()> {
+        let deadline = Instant::now() + self.silence;
         loop {
-            match now(&mut self.stream) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    interrupt::wait(self.stream.as_fd(), ready, self.silence, true)?;
-                }
+            let until = match &self.pulse {
+                Some(pulse) => deadline.min(pulse.due),
+                None => deadline,
+            };
+            let limit = until.saturating_duration_since(Instant::now());
+            match interrupt::wait(self.stream.as_fd(), ready, limit, true) {
+                Err(error) if timed_out(&error) && until < deadline => self.beat(),
                 outcome => return outcome,
             }
         }
     }
-}
 
-impl Read for Data {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.patiently(PollFlags::IN, |stream| stream.read_now(buffer))
+    fn beat(&mut self) {
+        if let Some(pulse) = &mut self.pulse {
+            pulse.beat();
+        }
     }
 }
 
-impl Write for Data {
+impl Pulse<'_> {
+    fn beat(&mut self) {
+        let now = Instant::now();
+        if now < self.due {
+            return;
+        }
+        self.due = now + self.interval;
+        // What is wrong with the connection is told by its next reply: the file may come whole all the same.
+        if *self.sent < MOST_PULSES && self.control.write_all(b"NOOP\r\n").is_ok() {
+            log::debug!("> NOOP");
+            *self.sent += 1;
+        }
+    }
+}
+
+impl Read for Data<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::IN, |stream, most| {
+            let most = most.min(buffer.len());
+            stream.read_now(&mut buffer[..most])
+        })
+    }
+}
+
+impl Write for Data<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.patiently(PollFlags::OUT, |stream| stream.write_now(bytes))
+        self.patiently(PollFlags::OUT, |stream, most| {
+            stream.write_now(&bytes[..most.min(bytes.len())])
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -82,137 +150,44 @@ impl Write for Data {
     }
 }
 
-impl Connection {
-    /// Carries out a command that has a data connection. `body` reads or writes that connection, and closes it by
-    /// dropping it.
+/// A connection to a data port that is being made.
+#[derive(Debug)]
+pub(in crate::client) struct Connecting {
+    socket: io::Result<TcpStream>,
+    address: SocketAddr,
+    deadline: Instant,
+}
+
+impl Connecting {
+    fn begin(address: SocketAddr, limit: Duration) -> Self {
+        let begin = || {
+            let socket = Socket::new(
+                Domain::for_address(address),
+                Type::STREAM,
+                Some(Protocol::TCP),
+            )?;
+            socket.set_nonblocking(true)?;
+            match socket.connect(&address.into()) {
+                Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
+                    Err(error)
+                }
+                _ => Ok(TcpStream::from(socket)),
+            }
+        };
+        Self {
+            socket: begin(),
+            address,
+            deadline: Instant::now() + limit,
+        }
+    }
+
+    /// Waits for it to be made.
     ///
     /// # Errors
-    /// The server refused before or after, a connection broke, or what `body` says. A fault on this side is told
-    /// before the server's opinion of it, and the server's reason before a mere broken connection.
-    pub fn transfer<T>(
-        &mut self,
-        command: &Command,
-        body: impl FnOnce(Data) -> Result<T>,
-    ) -> Result<T> {
-        self.transfer_at(0, command, |data, _| body(data))
-    }
-
-    /// The same, from byte `start` of the file (`REST`, RFC 3659 §5). `body` is told where it begins: at 0 if the server
-    /// does not do it otherwise.
-    ///
-    /// # Errors
-    /// See [`Self::transfer`]. Ctrl-C stops the transfer on the server too, and the session goes on.
-    pub fn transfer_at<T>(
-        &mut self,
-        start: u64,
-        command: &Command,
-        body: impl FnOnce(Data, u64) -> Result<T>,
-    ) -> Result<T> {
-        let data = self.open_data()?;
-        let start = if start > 0 && self.abilities.rest {
-            let reply = self.send(&Command::Rest(start))?;
-            if reply.class() == Class::Intermediate {
-                start
-            } else {
-                0
-            }
-        } else {
-            0
-        };
-        self.write(command)?;
-        match self.exchange(command, data, |data| body(data, start)) {
-            Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort()),
-            outcome => outcome,
-        }
-    }
-
-    /// A transfer from the reply that it begins to the last one.
-    fn exchange<T>(
-        &mut self,
-        command: &Command,
-        data: Data,
-        body: impl FnOnce(Data) -> Result<T>,
-    ) -> Result<T> {
-        let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
-        let outcome = match begun.class() {
-            Class::Preliminary => body(data),
-            // Some servers end a transfer of nothing before they have begun it.
-            Class::Completion => return body(data),
-            _ => return accepted(begun).and_then(|_| body(data)),
-        };
-        match outcome {
-            Ok(value) => {
-                let limit = match command {
-                    Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
-                    _ => self.limits.silence,
-                };
-                accepted(self.final_reply(command.verb(), limit)?)?;
-                Ok(value)
-            }
-            // The last reply is asked for by an `ABOR`.
-            Err(error) if interrupt::is_raised() => Err(error),
-            Err(error) => {
-                let ours = error.downcast_ref().is_some_and(Trouble::is_ours);
-                match self.final_reply(command.verb(), FAREWELL.min(self.limits.silence)) {
-                    Ok(reply) if !ours => accepted(reply).and(Err(error)),
-                    _ => Err(error),
-                }
-            }
-        }
-    }
-
-    /// Stops the transfer under way (RFC 959 §4.1.3). There is a reply to the transfer, most often 426, and one to the
-    /// `ABOR`; without both of them nobody would know any more what the next reply belongs to.
-    fn abort(&mut self) -> anyhow::Error {
-        // Whatever broke off its wait was only Ctrl-C. A connection that is gone shows itself here.
-        self.broken = false;
-        self.control.get_mut().interruptible = false;
-        let limit = FAREWELL.min(self.limits.silence);
-        let outcome = self
-            .write(&Command::Abor)
-            .and_then(|()| self.final_reply("ABOR", limit))
-            .and_then(|_| self.final_reply("ABOR", limit));
-        if let Err(error) = outcome {
-            log::debug!("{error}");
-        }
-        self.control.get_mut().interruptible = true;
-        Trouble::Interrupted("stopped by Ctrl-C".to_owned()).into()
-    }
-
-    /// Opens a data connection, to the host of the control connection whatever a 227 says: an address there may be
-    /// wrong behind NAT, or lead to somebody else.
-    fn open_data(&mut self) -> Result<Data> {
-        if self.abilities.epsv {
-            let reply = self.send(&Command::Epsv(Epsv::Same))?;
-            let port = reply.text().parse::<ExtendedPassiveText>();
-            match (reply.code(), port) {
-                (ReplyCode::EXTENDED_PASSIVE, Ok(ExtendedPassiveText(port))) => {
-                    match self.connect_data(port) {
-                        Ok(data) => return Ok(data),
-                        // Some firewalls open a port only for a 227 that they have read.
-                        Err(error) => log::debug!("EPSV: {error}, now with PASV"),
-                    }
-                }
-                (ReplyCode::NOT_AVAILABLE, _) => return Err(Trouble::Refused(reply).into()),
-                _ => log::debug!("no EPSV here, now with PASV"),
-            }
-            self.abilities.epsv = false;
-        }
-        let reply = self.expect(&Command::Pasv)?;
-        let Ok(PassiveText(address)) = reply.text().parse() else {
-            return Err(Trouble::Refused(reply).into());
-        };
-        Ok(self.connect_data(address.0.port())?)
-    }
-
-    fn connect_data(&self, port: u16) -> Result<Data, Trouble> {
-        let mut address = self.peer;
-        address.set_port(port);
-        let connect = || {
-            let socket = TcpStream::connect_timeout(&address, self.limits.connect)?;
-            Ok(Data::new(Stream::from(socket), self.limits.silence))
-        };
-        connect().map_err(|error: io::Error| {
+    /// [`Trouble::TimedOut`] or [`Trouble::Lost`]; Ctrl-C is one too, see [`interrupt::is_raised`].
+    pub(in crate::client) fn finish(self) -> Result<Stream, Trouble> {
+        let address = self.address;
+        self.finished().map_err(|error| {
             let text = format!(
                 "no data connection to {address}: {error}; a firewall may be in the way of the server's passive ports"
             );
@@ -223,8 +198,28 @@ impl Connection {
             }
         })
     }
+
+    fn finished(self) -> io::Result<Stream> {
+        let socket = self.socket?;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        interrupt::wait(socket.as_fd(), PollFlags::OUT, left, true)?;
+        match socket.take_error()? {
+            Some(error) => Err(error),
+            None => {
+                // Data that cannot be moved at once is waited for by `poll`; a close must wait for nothing.
+                socket.set_nonblocking(false)?;
+                Ok(Stream::from(socket))
+            }
+        }
+    }
 }
 
-fn is_refusal(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Trouble::Refused(_)))
+impl Connection {
+    /// Begins to connect to a data port, of the host of the control connection whatever a 227 says: an address there may
+    /// be wrong behind NAT, or lead to somebody else.
+    pub(in crate::client) fn connect_data(&self, port: u16) -> Connecting {
+        let mut address = self.peer;
+        address.set_port(port);
+        Connecting::begin(address, self.limits.connect)
+    }
 }

@@ -4,12 +4,17 @@ use super::{Job, Way, What};
 use crate::client::progress::Counts;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// So many files wait before those are moved first: up to there folders go first, so that it is soon known how much
 /// there is in all.
 const ENOUGH: usize = 10_000;
+/// How long after a refusal one connection more is tried, at first and at last.
+const GROW: Duration = Duration::from_secs(2);
+const GROW_AT_LAST: Duration = Duration::from_secs(60);
+
 /// What there is to do, and what has become of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     pub(super) folders: Vec<Job>,
     pub(super) files: VecDeque<Job>,
@@ -19,8 +24,12 @@ pub(super) struct Queue {
     /// How many jobs somebody is at.
     pub(super) active: usize,
     pub(super) helpers: usize,
-    /// The server takes no more connections.
-    pub(super) crowded: bool,
+    /// How many connections there may be in all.
+    most: usize,
+    /// How many the server seems to have room for.
+    room: usize,
+    /// When one more may be tried, and how long to wait after it was refused.
+    grows: Option<(Instant, Duration)>,
     pub(super) stopped: bool,
     /// Files, and what else has failed.
     pub(super) tried: usize,
@@ -29,13 +38,68 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// An empty queue for no more than `most` connections.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            folders: Vec::new(),
+            files: VecDeque::new(),
+            late: VecDeque::new(),
+            targets: HashSet::new(),
+            active: 0,
+            helpers: 0,
+            most,
+            room: most,
+            grows: None,
+            stopped: false,
+            tried: 0,
+            failed: 0,
+            first: None,
+        }
+    }
+
+    /// The server has no room for so many connections: half of them will do, and later one more is tried. Several that are
+    /// refused at the same time count as one.
+    pub(super) fn crowd(&mut self) {
+        let now = Instant::now();
+        let wait = match self.grows {
+            Some((when, wait)) if now + wait / 2 < when => return,
+            Some((_, wait)) => (wait * 2).min(GROW_AT_LAST),
+            None => GROW,
+        };
+        self.room = self.room.min(self.helpers.div_ceil(2)).max(1);
+        self.grows = Some((now + wait, wait));
+    }
+
+    /// Whether there are more connections than the server has room for.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.helpers >= self.room
+    }
+
+    /// Whether there is work for one more connection, and room.
+    pub(super) fn wants_help(&mut self) -> bool {
+        if let Some((when, wait)) = self.grows
+            && self.room < self.most
+            && Instant::now() >= when
+        {
+            self.room += 1;
+            self.grows = Some((Instant::now() + wait, wait));
+        }
+        self.helpers + 1 < self.room && self.helpers < self.files.len() + self.folders.len()
+    }
+
+    /// Whether the next job to be done is such a file.
+    pub(super) fn is_next(&self, such: impl Fn(&Job) -> bool) -> bool {
+        let files_first = self.folders.is_empty() || self.files.len() >= ENOUGH;
+        files_first && self.files.front().is_some_and(such)
+    }
+
     /// Takes jobs in.
     pub(super) fn add(&mut self, way: Way, counts: &Counts, jobs: Vec<Job>) {
         for job in jobs {
             match job.what {
                 What::Folder { .. } => self.folders.push(job),
-                What::File { size } => {
-                    counts.found(size);
+                What::File { .. } => {
+                    counts.found(job.size());
                     self.tried += 1;
                     let target = match way {
                         Way::Down => (job.folder.clone(), job.name.clone()),

@@ -1,0 +1,202 @@
+//! Transfers: the replies around what goes over a data connection.
+
+use super::data::{Data, Pulse};
+use super::{Connection, FAREWELL};
+use crate::client::error::{Trouble, accepted};
+use crate::client::interrupt;
+use crate::protocol::address::{ExtendedPassiveText, PassiveText};
+use crate::protocol::command::{Command, Epsv};
+use crate::protocol::reply::{Class, Reply, ReplyCode};
+use crate::stream::Stream;
+use anyhow::Result;
+use std::time::{Duration, Instant};
+
+/// The least time for the last reply of an upload. Several megabytes may still be in the socket's buffer when the last
+/// byte has been written, and the server then has to make the file durable.
+const COMMIT: Duration = Duration::from_secs(300);
+
+impl Connection {
+    /// Carries out a command that has a data connection. `body` reads or writes that connection, and closes it by
+    /// dropping it.
+    ///
+    /// # Errors
+    /// The server refused before or after, a connection broke, or what `body` says. A fault on this side is told
+    /// before the server's opinion of it, and the server's reason before a mere broken connection.
+    pub fn transfer<T>(
+        &mut self,
+        command: &Command,
+        body: impl FnOnce(Data<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.transfer_at(0, command, |data, _| body(data))
+    }
+
+    /// The same, from byte `start` of the file (`REST`, RFC 3659 §5). `body` is told where it begins: at 0 if the server
+    /// does not do it otherwise.
+    ///
+    /// # Errors
+    /// See [`Self::transfer`]. Ctrl-C stops the transfer on the server too, and the session goes on.
+    pub fn transfer_at<T>(
+        &mut self,
+        start: u64,
+        command: &Command,
+        body: impl FnOnce(Data<'_>, u64) -> Result<T>,
+    ) -> Result<T> {
+        let data = self.open_data()?;
+        let start = if start > 0 && self.abilities.rest {
+            let reply = self.send(&Command::Rest(start))?;
+            if reply.class() == Class::Intermediate {
+                start
+            } else {
+                0
+            }
+        } else {
+            0
+        };
+        self.write(command)?;
+        match self.exchange(command, || Ok(data), |data| body(data, start)) {
+            Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort(1)),
+            outcome => outcome,
+        }
+    }
+
+    /// A transfer from the reply that it begins with to the last one. `open` is asked for its data connection when the
+    /// server has agreed to it.
+    pub(in crate::client) fn exchange<T>(
+        &mut self,
+        command: &Command,
+        open: impl FnOnce() -> Result<Stream>,
+        body: impl FnOnce(Data<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
+        let body = |connection: &mut Self| body(connection.data(open()?));
+        let outcome = match begun.class() {
+            Class::Preliminary => body(self),
+            // Some servers end a transfer of nothing before they have begun it.
+            Class::Completion if is_end(begun.code()) => return body(self),
+            Class::Completion | Class::Intermediate => {
+                self.broken = true;
+                let text = format!("the server's replies are out of order: {}", begun.code());
+                return Err(Trouble::Lost(text).into());
+            }
+            _ => return accepted(begun).and_then(|_| body(self)),
+        };
+        match outcome {
+            Ok(value) => {
+                let limit = match command {
+                    Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
+                    _ => self.limits.silence,
+                };
+                accepted(self.last_reply(command.verb(), limit)?)?;
+                Ok(value)
+            }
+            // The last reply is asked for by an `ABOR`.
+            Err(error) if interrupt::is_raised() => Err(error),
+            Err(error) => {
+                let ours = error.downcast_ref().is_some_and(Trouble::is_ours);
+                match self.last_reply(command.verb(), FAREWELL.min(self.limits.silence)) {
+                    Ok(reply) if !ours => accepted(reply).and(Err(error)),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    fn data(&mut self, stream: Stream) -> Data<'_> {
+        let pulse = Pulse {
+            control: &mut self.control.get_mut().stream,
+            sent: &mut self.pulses,
+            interval: self.limits.pulse,
+            due: Instant::now() + self.limits.pulse,
+        };
+        Data::new(stream, self.limits, self.pace.clone(), Some(pulse))
+    }
+
+    /// The last reply of a transfer. The answers to its `NOOP`s may come before it, behind it, or never; none has the code
+    /// of a transfer's.
+    fn last_reply(&mut self, verb: &str, limit: Duration) -> Result<Reply> {
+        let deadline = Instant::now() + limit;
+        let last = loop {
+            let reply = self.reply(verb, deadline)?;
+            if self.pulses > 0 && answers_noop(&reply) {
+                self.pulses -= 1;
+            } else if reply.class() != Class::Preliminary {
+                break reply;
+            }
+        };
+        // Without these nobody would know what the next reply belongs to: a connection that is silent now is of no more
+        // use, which its next user finds out.
+        let deadline = Instant::now() + FAREWELL.min(self.limits.silence);
+        while self.pulses > 0 && self.reply("NOOP", deadline).is_ok() {
+            self.pulses -= 1;
+        }
+        Ok(last)
+    }
+
+    /// Stops what is under way (RFC 959 §4.1.3) where so many last replies are owed. The `ABOR` has one too; without all of
+    /// them nobody would know any more what the next reply belongs to.
+    pub(in crate::client) fn abort(&mut self, owed: usize) -> anyhow::Error {
+        // Whatever broke off its wait was only Ctrl-C. A connection that is gone shows itself here.
+        self.broken = false;
+        self.control.get_mut().interruptible = false;
+        let limit = FAREWELL.min(self.limits.silence);
+        let pulses = std::mem::take(&mut self.pulses) as usize;
+        let outcome = self.write(&Command::Abor).and_then(|()| {
+            (0..owed + pulses + 1).try_for_each(|_| self.final_reply("ABOR", limit).map(drop))
+        });
+        if let Err(error) = outcome {
+            log::debug!("{error}");
+        }
+        self.control.get_mut().interruptible = true;
+        Trouble::Interrupted("stopped by Ctrl-C".to_owned()).into()
+    }
+
+    fn open_data(&mut self) -> Result<Stream> {
+        if self.abilities.epsv {
+            let reply = self.send(&Command::Epsv(Epsv::Same))?;
+            match extended_passive(&reply) {
+                Some(port) => match self.connect_data(port).finish() {
+                    Ok(data) => return Ok(data),
+                    Err(error) if interrupt::is_raised() => return Err(error.into()),
+                    // Some firewalls open a port only for a 227 that they have read.
+                    Err(error) => log::debug!("EPSV: {error}, now with PASV"),
+                },
+                None if reply.code() == ReplyCode::NOT_AVAILABLE => {
+                    return Err(Trouble::Refused(reply).into());
+                }
+                None => log::debug!("no EPSV here, now with PASV"),
+            }
+            self.abilities.epsv = false;
+        }
+        let reply = self.expect(&Command::Pasv)?;
+        let Ok(PassiveText(address)) = reply.text().parse() else {
+            return Err(Trouble::Refused(reply).into());
+        };
+        Ok(self.connect_data(address.0.port()).finish()?)
+    }
+}
+
+/// Whether a transfer can end with this code (RFC 959 §5.4).
+const fn is_end(code: ReplyCode) -> bool {
+    matches!(
+        code,
+        ReplyCode::DATA_OPEN | ReplyCode::TRANSFER_DONE | ReplyCode::FILE_ACTION_DONE
+    )
+}
+
+/// The port of a 229 (RFC 2428 §3).
+pub(in crate::client) fn extended_passive(reply: &Reply) -> Option<u16> {
+    let port = reply.text().parse::<ExtendedPassiveText>().ok()?;
+    (reply.code() == ReplyCode::EXTENDED_PASSIVE).then_some(port.0)
+}
+
+/// `NOOP` is answered with 200 (RFC 959 §5.4), or is not known; a transfer ends with neither.
+fn answers_noop(reply: &Reply) -> bool {
+    matches!(
+        reply.code(),
+        ReplyCode::OK | ReplyCode::UNKNOWN_COMMAND | ReplyCode::NOT_IMPLEMENTED
+    )
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Trouble::Refused(_)))
+}
