@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,6 +102,29 @@ impl Stream {
         }
     }
 
+    /// Hands what was written and is still in memory to the socket, without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room for all of it.
+    pub fn flush_now(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(tls) => tls.flush_now(),
+        }
+    }
+
+    /// Whether there is something to read, or the connection has ended, as can be told without waiting.
+    pub fn has_news(&mut self) -> bool {
+        match self {
+            Self::Plain(socket) => {
+                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+                let peeked = rustix::net::recv(socket, &mut [0; 1], flags);
+                peeked.map(drop) != Err(rustix::io::Errno::WOULDBLOCK)
+            }
+            Self::Tls(tls) => tls.has_news(),
+        }
+    }
+
     /// Tells the peer under TLS, without waiting, that all has been written, and in clear does nothing.
     ///
     /// # Errors
@@ -131,17 +154,6 @@ impl Stream {
     /// The operating system refuses.
     pub fn set_reset_on_close(&self, on: bool) -> io::Result<()> {
         SockRef::from(self.socket()).set_linger(on.then_some(Duration::ZERO))
-    }
-
-    /// Tells the peer that all has been written.
-    ///
-    /// # Errors
-    /// The connection is gone.
-    pub fn finish_writing(&mut self) -> io::Result<()> {
-        if let Self::Tls(tls) = self {
-            tls.finish_writing()?;
-        }
-        self.socket().shutdown(Shutdown::Write)
     }
 }
 

@@ -2,8 +2,11 @@
 
 mod data;
 mod exchange;
+mod link;
 
 use super::error::{Trouble, accepted};
+use super::tls::SessionTls;
+use super::trust::Trust;
 use super::{interrupt, text};
 use crate::copy::Pace;
 use crate::protocol::Lines;
@@ -90,6 +93,8 @@ pub struct Connection {
     broken: bool,
     /// `NOOP`s that have not been answered yet.
     pulses: u32,
+    /// There if the control connection is under TLS.
+    pub(super) tls: Option<SessionTls>,
     /// How fast the data may flow; all connections of the client share it.
     pub pace: Option<Arc<Pace>>,
     /// What the server is known to do.
@@ -125,11 +130,12 @@ impl Read for Control {
 }
 
 impl Connection {
-    /// Connects and waits for the greeting (RFC 959 §5.4: perhaps a 120 first).
+    /// Connects and waits for the greeting (RFC 959 §5.4: perhaps a 120 first). Where the connection begins with TLS, `trust`
+    /// is what the certificate is decided by.
     ///
     /// # Errors
-    /// [`Trouble::Connect`], whatever the reason.
-    pub fn open(host: &str, port: u16, limits: Limits) -> Result<Self> {
+    /// [`Trouble::Connect`], or [`Trouble::Tls`].
+    pub fn open(host: &str, port: u16, limits: Limits, trust: Option<&Trust>) -> Result<Self> {
         let stream = Stream::connect(host, port, limits.connect).map_err(|error| {
             Trouble::Connect(format!(
                 "{error:#}; is the server running, and are host and port right?"
@@ -153,6 +159,7 @@ impl Connection {
             prepared: false,
             broken: false,
             pulses: 0,
+            tls: None,
             pace: None,
             abilities: Abilities {
                 epsv: true,
@@ -168,6 +175,9 @@ impl Connection {
                 rename: true,
             },
         };
+        if let Some(trust) = trust {
+            connection.begin_tls(host, port, trust)?;
+        }
         let greeting = connection
             .final_reply("the connection", limits.silence)
             .map_err(|error| fault(&error))?;
@@ -187,36 +197,6 @@ impl Connection {
     #[must_use]
     pub const fn greeting(&self) -> &Reply {
         &self.greeting
-    }
-
-    /// Whether the connection is of no more use.
-    #[must_use]
-    pub const fn is_broken(&self) -> bool {
-        self.broken
-    }
-
-    /// Whether the server still listens, as far as can be told without asking it. A reply that nobody waits for is
-    /// passed over here, unless it is a farewell.
-    #[must_use]
-    pub fn is_alive(&mut self) -> bool {
-        while !self.broken && self.has_news() {
-            match self.final_reply("nothing", FAREWELL) {
-                Ok(reply) => log::debug!("nobody had asked for {}", reply.code()),
-                Err(_) => self.broken = true,
-            }
-        }
-        !self.broken
-    }
-
-    /// Whether the server said something, or hung up.
-    fn has_news(&self) -> bool {
-        let socket = self.control.get_ref().stream.socket();
-        if !self.control.buffer().is_empty() {
-            return true;
-        }
-        let quiet = socket.set_nonblocking(true).is_ok()
-            && matches!(socket.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        socket.set_nonblocking(false).is_err() || !quiet
     }
 
     /// Sends a command and waits for its last reply, whatever that says.
@@ -295,16 +275,6 @@ impl Connection {
             }
         }
         Ok(self.abilities.prepares)
-    }
-
-    /// How long the server may be silent.
-    pub(super) const fn silence(&self) -> Duration {
-        self.limits.silence
-    }
-
-    /// Gives the connection up: what its next reply would belong to is not known any more.
-    pub(super) fn break_up(&mut self) {
-        self.broken = true;
     }
 
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.

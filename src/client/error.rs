@@ -21,6 +21,9 @@ pub enum Trouble {
     /// The server does not let this user in.
     #[error("{0}")]
     Login(String),
+    /// There is no TLS where there has to be, or the server's certificate is not trusted.
+    #[error("{0}")]
+    Tls(String),
     /// A deadline passed.
     #[error("{0}")]
     TimedOut(String),
@@ -92,7 +95,7 @@ pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
 pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
-        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Login(_))
+        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Login(_) | Trouble::Tls(_))
     )
 }
 
@@ -130,8 +133,8 @@ pub(super) fn upload_failed(error: &io::Error) -> Trouble {
     }
 }
 
-/// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
-/// 7 trouble with a local file, 130 interrupted.
+/// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 6 no
+/// TLS that can be trusted, 7 trouble with a local file, 130 interrupted.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
@@ -139,6 +142,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Trouble::Connect(_) | Trouble::Busy(_)) => 3,
         Some(Trouble::Login(_)) => 4,
         Some(Trouble::TimedOut(_)) => 5,
+        Some(Trouble::Tls(_)) => 6,
         Some(Trouble::Local(_)) => 7,
         Some(Trouble::Interrupted(_)) => interrupt::EXIT_CODE,
         Some(

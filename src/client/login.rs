@@ -92,9 +92,12 @@ impl Login {
         let Options {
             host, port, limits, ..
         } = &self.options;
-        let mut connection = Connection::open(host, *port, *limits)?;
+        let trust = self.options.implicit_tls.then_some(&*self.options.trust);
+        let mut connection = Connection::open(host, *port, *limits, trust)?;
+        connection.ask_for_tls(&self.options)?;
         connection.pace.clone_from(&self.options.pace);
         connection.login(&self.options.user, password)?;
+        connection.protect_data(self.options.tls)?;
         if let Some(folder) = &self.folder {
             let cwd = folder
                 .parse()

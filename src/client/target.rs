@@ -8,6 +8,8 @@ use url::Url;
 
 /// FTP's own port, which a URL without one means.
 pub const FTP_PORT: u16 = 21;
+/// The port of `ftps://`, where connections begin with TLS.
+pub const FTPS_PORT: u16 = 990;
 
 /// A server, and perhaps a user and a folder there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Target {
     pub host: String,
     /// Its control port.
     pub port: u16,
+    /// Whether connections begin with TLS there.
+    pub implicit_tls: bool,
     /// Who logs in.
     pub user: Option<String>,
     /// The folder to begin in.
@@ -23,7 +27,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads `ftp://user@host:port/folder`, or `@name` for a bookmark.
+    /// Reads `ftp://user@host:port/folder`, the same with `ftps`, or `@name` for a bookmark.
     ///
     /// # Errors
     /// [`Trouble::Usage`] mostly, which says what is wrong and never shows a password.
@@ -51,9 +55,12 @@ impl Target {
                  leave it out to be asked"
             )));
         }
-        if url.scheme() != "ftp" {
-            bail!(refuse("not an ftp URL"));
-        }
+        // As curl has it: `ftps` is TLS from the first byte. TLS that is asked for has `ftp`.
+        let (implicit_tls, port) = match url.scheme() {
+            "ftp" => (false, FTP_PORT),
+            "ftps" => (true, FTPS_PORT),
+            _ => bail!(refuse("neither an ftp nor an ftps URL")),
+        };
         if url.query().is_some() || url.fragment().is_some() {
             bail!(refuse("a ? or # of a name is written %3F or %23"));
         }
@@ -66,12 +73,13 @@ impl Target {
         };
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         Ok(Self {
+            implicit_tls,
             host: match url.host() {
                 Some(url::Host::Ipv6(address)) => address.to_string(),
                 Some(host) => decode(&host.to_string())?,
                 None => bail!(refuse("it names no host")),
             },
-            port: url.port().unwrap_or(FTP_PORT),
+            port: url.port().unwrap_or(port),
             user: some(decode(url.username())?),
             folder: some(decode(url.path().strip_prefix('/').unwrap_or_default())?),
         })
@@ -85,7 +93,8 @@ impl Target {
         } else {
             self.host.clone()
         };
-        let mut url = Url::parse(&format!("ftp://{host}")).ok()?;
+        let scheme = if self.implicit_tls { "ftps" } else { "ftp" };
+        let mut url = Url::parse(&format!("{scheme}://{host}")).ok()?;
         url.set_port(Some(self.port)).ok()?;
         url.set_username(self.user.as_deref().unwrap_or_default())
             .ok()?;
@@ -119,6 +128,7 @@ impl Options {
         };
         self.host = target.host;
         self.port = target.port;
+        self.implicit_tls = target.implicit_tls;
         self.folder = target.folder;
         Ok(())
     }
@@ -135,6 +145,7 @@ mod tests {
             "ftp://a%20b@h.example:21/in%20here/%23%3F/x",
             "ftp://h.example/%2Fabs/folder",
             "ftp://[::1]:2121/ü",
+            "ftps://a@h.example:990/x",
         ] {
             let target = Target::from_url(url).unwrap();
             let written = target.to_url().unwrap();
@@ -143,6 +154,8 @@ mod tests {
         let target = Target::from_url("ftp://h.example/%2Fabs").unwrap();
         assert_eq!(target.folder.as_deref(), Some("/abs"));
         assert_eq!((target.port, target.user), (21, None));
+        let target = Target::from_url("ftps://h.example/").unwrap();
+        assert_eq!((target.port, target.implicit_tls), (990, true));
     }
 
     #[test]

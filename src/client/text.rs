@@ -48,6 +48,19 @@ pub fn say(line: &str) {
     let _ = progress::aside(|| writeln!(io::stderr(), "{}", clean(line)));
 }
 
+/// Asks on the terminal, and gives the line that is typed.
+///
+/// # Errors
+/// Standard input cannot be read.
+pub fn ask(question: &str) -> io::Result<String> {
+    let mut answer = String::new();
+    progress::aside(|| {
+        write!(io::stderr(), "{}", clean(question))?;
+        io::stdin().read_line(&mut answer).map(drop)
+    })?;
+    Ok(answer)
+}
+
 /// Writes lines on standard output, cleaned. A reader that went away is no failure.
 ///
 /// # Errors

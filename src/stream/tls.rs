@@ -164,22 +164,24 @@ impl Tls {
     /// # Errors
     /// `WouldBlock` if the socket has no room for it yet.
     pub fn finish_now(&mut self) -> io::Result<()> {
-        self.finish();
+        if !std::mem::replace(&mut self.finished, true) {
+            self.connection.send_close_notify();
+        }
         self.flush_now()
     }
 
-    /// Tells the peer that nothing more comes: `close_notify`.
-    ///
-    /// # Errors
-    /// The connection is gone, or its time limit passed.
-    pub fn finish_writing(&mut self) -> io::Result<()> {
-        self.finish();
-        self.flush_with(SendFlags::empty())
-    }
-
-    fn finish(&mut self) {
-        if !std::mem::replace(&mut self.finished, true) {
-            self.connection.send_close_notify();
+    /// Whether there is something to read, or the connection has ended or is broken, as can be told without waiting.
+    pub fn has_news(&mut self) -> bool {
+        loop {
+            match self.connection.process_new_packets() {
+                Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
+                _ => return true,
+            }
+            match self.take_in(RecvFlags::DONTWAIT) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                _ => return true,
+            }
         }
     }
 

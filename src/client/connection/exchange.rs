@@ -68,7 +68,10 @@ impl Connection {
         body: impl FnOnce(Data<'_>) -> Result<T>,
     ) -> Result<T> {
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
-        let body = |connection: &mut Self| body(connection.data(open()?));
+        let body = |connection: &mut Self| {
+            let stream = connection.protected(open()?)?;
+            body(connection.data(stream))
+        };
         let outcome = match begun.class() {
             Class::Preliminary => body(self),
             // Some servers end a transfer of nothing before they have begun it.
