@@ -59,7 +59,7 @@ impl Target {
         let (implicit_tls, port) = match url.scheme() {
             "ftp" => (false, FTP_PORT),
             "ftps" => (true, FTPS_PORT),
-            _ => bail!(refuse("neither an ftp nor an ftps URL")),
+            _ => bail!(refuse("not an ftp URL")),
         };
         if url.query().is_some() || url.fragment().is_some() {
             bail!(refuse("a ? or # of a name is written %3F or %23"));

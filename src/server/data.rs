@@ -232,7 +232,10 @@ impl<'s> DataChannel<'s> {
     ) -> Result<Self, Cut> {
         let deadline = Instant::now() + limit;
         let failed = |error: io::Error| {
-            log::info!("TLS handshake on a data connection failed: {error}");
+            log::info!(
+                "{} TLS on the data connection failed: {error}",
+                protection.peer
+            );
             Cut::Handshake
         };
         let socket = Arc::clone(self.stream.socket());
@@ -246,7 +249,9 @@ impl<'s> DataChannel<'s> {
                 Err(error) => return Err(failed(error)),
             }
         }
-        if protection.resumption == DataResumption::Require && !tls.is_resumed() {
+        if tls.is_resumed() {
+            log::debug!("{} data resumes TLS", protection.peer);
+        } else if protection.resumption == DataResumption::Require {
             return Err(Cut::NotResumed);
         }
         // An upload's handshake ends with a word of the client's that nobody answers. Most clients' sockets hold a small file

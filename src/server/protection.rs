@@ -129,6 +129,7 @@ impl Session<'_> {
         let tls = self.protection.tls.as_ref()?;
         let options = &self.shared.tls.options;
         self.protection.data_is_private.then(|| DataProtection {
+            peer: self.peer,
             config: Arc::clone(tls.of_data(direction)),
             resumption: options.data_resumption,
             close_notify: options.close_notify,

@@ -12,7 +12,7 @@ use rustls::crypto::ring::Ticketer;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::{ServerConfig, ServerConnection};
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -145,6 +145,7 @@ pub(super) struct SessionTls {
 
 /// What a data connection needs to be private.
 pub(super) struct DataProtection {
+    pub(super) peer: SocketAddr,
     pub(super) config: Arc<ServerConfig>,
     pub(super) resumption: DataResumption,
     pub(super) close_notify: CloseNotify,

@@ -53,6 +53,11 @@ impl TlsClient {
         Self(Arc::new(config))
     }
 
+    /// What another client of rustls needs to be this one.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0)
+    }
+
     /// The client that says it speaks this protocol.
     pub(crate) fn speaking(&self, protocol: &str) -> Self {
         self.with(|config| config.alpn_protocols = vec![protocol.into()])

@@ -84,8 +84,26 @@ pub(super) const CLIENT: Client = Client {
         }),
         (&op::STATUS, |place| lftp(place, "quote STAT")),
         (&op::FEATURES, |place| lftp(place, "quote FEAT")),
+        (&op::TLS, |place| {
+            lftp(place, &format!("{TLS}; put up; get down"))
+        }),
+        (&op::TLS_1_2, |place| {
+            let priority = "set ssl:priority NORMAL:-VERS-ALL:+VERS-TLS1.2";
+            lftp(place, &format!("{priority}; {TLS}; put up; get down"))
+        }),
+        (&op::TLS_IMPLICIT, |place| {
+            let (host, port) = (place.host(), place.tls_port());
+            let open = format!("open -u {},{PASSWORD} -p {port} ftps://{host}", place.user);
+            lftp(place, &format!("{TLS}; {open}; put up; get down"))
+        }),
+        (&op::TLS_RESUMED, |place| {
+            lftp(place, &format!("{TLS}; put up; get down"))
+        }),
     ],
 };
+
+const TLS: &str =
+    "set ssl:verify-certificate no; set ftp:ssl-force on; set ftp:ssl-protect-data on";
 
 fn lftp(place: &Place, script: &str) -> Outcome {
     // It would rather try again and again, for minutes.
