@@ -4,6 +4,11 @@
 mod support;
 
 mod certificate;
+#[path = "../client/fake.rs"]
+#[allow(dead_code, unreachable_pub)] // a test is nobody's library, and this one uses a part of it
+mod fake;
+
+mod client;
 mod control;
 mod data;
 mod policy;

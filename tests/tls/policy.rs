@@ -4,7 +4,7 @@ use crate::support::{Raw, Server, TlsClient, connect_from};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 /// An address of this machine that is not loopback. No packet goes out to learn it.
-fn own_address() -> Ipv4Addr {
+pub(crate) fn own_address() -> Ipv4Addr {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     socket.connect("192.0.2.1:9").expect("a route");
     match socket.local_addr().expect("an address") {
