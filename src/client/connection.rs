@@ -281,6 +281,7 @@ impl Connection {
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
             let _ = self.final_reply("QUIT", FAREWELL);
+            let _ = self.control.get_mut().stream.finish_now();
         }
     }
 

@@ -23,6 +23,9 @@ impl Connection {
             .map_err(|error| Trouble::Usage(format!("the user name \"{user}\": {error}")))?;
         let mut reply = self.send(&Command::User(name))?;
         if reply.code() == ReplyCode::NEED_PASSWORD {
+            if self.tls.is_none() && !self.peer().ip().is_loopback() && user != ANONYMOUS {
+                text::say("without TLS the password goes over the wire in clear");
+            }
             reply = self.send(&Command::Pass(password()?))?;
         }
         match reply.class() {

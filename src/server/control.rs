@@ -71,6 +71,11 @@ impl Control {
         Ok(())
     }
 
+    /// Says under TLS that nothing more comes. The client may be gone by now.
+    pub(super) fn finish(&mut self) {
+        let _ = self.input.get_mut().stream.finish_now();
+    }
+
     /// The bytes of the connection.
     pub(super) fn stream(&self) -> &Stream {
         &self.input.get_ref().stream

@@ -236,7 +236,10 @@ impl<'s> DataChannel<'s> {
                 "{} TLS on the data connection failed: {error}",
                 protection.peer
             );
-            Cut::Handshake
+            match error.kind() {
+                io::ErrorKind::InvalidData => Cut::Handshake,
+                _ => Cut::Unreachable,
+            }
         };
         let socket = Arc::clone(self.stream.socket());
         let mut tls = tls::over_data(&protection.config, socket).map_err(failed)?;
@@ -368,13 +371,10 @@ impl<'s> DataChannel<'s> {
 impl Read for DataChannel<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self.attempt(PollFlags::IN, |stream| stream.read_now(buffer)) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.bare_end => Ok(0),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                if self.bare_end {
-                    Ok(0)
-                } else {
-                    let text = "it ended without TLS's close_notify, as one that was cut off";
-                    Err(io::Error::new(error.kind(), text))
-                }
+                let text = "it ended without TLS's close_notify, as one that was cut off";
+                Err(io::Error::new(error.kind(), text))
             }
             read => read,
         };

@@ -57,9 +57,11 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
     let began = Instant::now();
     log::info!("{peer} connected");
     let outcome = match Session::new(shared, socket, peer) {
-        Ok(mut session) => session
-            .serve(entrance)
-            .unwrap_or_else(|error| session.lost(&error)),
+        Ok(mut session) => {
+            let served = session.serve(entrance);
+            session.control.finish();
+            served.unwrap_or_else(|error| session.lost(&error))
+        }
         Err(error) => error.to_string(),
     };
     log::info!(

@@ -102,13 +102,13 @@ pub(super) const CLIENT: Client = Client {
     ],
 };
 
-const TLS: &str =
-    "set ssl:verify-certificate no; set ftp:ssl-force on; set ftp:ssl-protect-data on";
+const TLS: &str = "set ftp:ssl-allow on; set ssl:verify-certificate no; set ftp:ssl-force on; set ftp:ssl-protect-data on";
 
 fn lftp(place: &Place, script: &str) -> Outcome {
-    // It would rather try again and again, for minutes.
+    // It would rather try again and again, for minutes. By itself it takes TLS where there is some, and then wants a
+    // certificate that an authority vouches for.
     let script = format!(
-        "set cmd:fail-exit on; set net:max-retries 2; set net:timeout 20; set xfer:clobber on; \
+        "set cmd:fail-exit on; set ftp:ssl-allow off; set net:max-retries 2; set net:timeout 20; set xfer:clobber on; \
          open -u {},{PASSWORD} -p {} {}; {script}",
         place.user,
         place.port(),
