@@ -2,6 +2,7 @@
 
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
+use clap_mangen::Man;
 use std::io::{self, Write};
 
 // What packagers ask of either binary. As a doc comment this would be the binary's own description in --help.
@@ -31,10 +32,37 @@ impl Page {
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut command, name, &mut page);
             }
-            Self::Man => clap_mangen::Man::new(command).render(&mut page)?,
+            Self::Man => man(command, &mut page)?,
         }
         let mut output = io::stdout();
         output.write_all(&page)?;
         output.flush()
     }
+}
+
+/// One page for all: commands of the command have sections in it, and no pages of their own.
+fn man(mut command: Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let shown = |command: &&Command| !command.is_hide_set();
+    let commands: Vec<Command> = command.get_subcommands().filter(shown).cloned().collect();
+    let name = command.get_name().to_owned();
+    command = command.mut_subcommands(|command| command.hide(true));
+    Man::new(command).render(page)?;
+    for command in commands {
+        let heading = format!("{name} {}", command.get_name()).to_uppercase();
+        writeln!(page, ".SH \"{heading}\"")?;
+        let man = Man::new(command.disable_help_flag(true));
+        let mut section = Vec::new();
+        man.render_synopsis_section(&mut section)?;
+        man.render_description_section(&mut section)?;
+        man.render_options_section(&mut section)?;
+        for line in String::from_utf8_lossy(&section).lines() {
+            match line.strip_prefix(".SH ") {
+                Some(heading) => writeln!(page, ".SS {heading}")?,
+                // Each of the three begins with how an apostrophe is written, which the page has said already.
+                None if line.starts_with(".ie ") || line.starts_with(".el ") => {}
+                None => writeln!(page, "{line}")?,
+            }
+        }
+    }
+    Ok(())
 }

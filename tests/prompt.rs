@@ -180,6 +180,22 @@ fn tab_completes_verbs_and_names_on_both_sides() {
 }
 
 #[test]
+fn tab_knows_both_ways_of_a_mirror() {
+    let desk = Desk::new();
+    desk.server.make_folder("their folder");
+    desk.server.write("their folder/f", "1");
+    std::fs::create_dir(desk.work("our folder")).expect("a local folder");
+    let mut terminal = desk.prompt();
+    terminal.keys(&format!("mirror --delete th{TAB}\r"));
+    terminal.sees("their folder: 1 copied");
+    terminal.sees(PROMPT);
+    terminal.keys(&format!("mir{TAB}-R --delete ou{TAB} th{TAB}\r"));
+    terminal.sees("their folder: 0 copied, 0 as they should be, 1 removed");
+    terminal.sees(PROMPT);
+    terminal.leave("exit\r");
+}
+
+#[test]
 fn tab_asks_for_a_folder_once() {
     let desk = Desk::new();
     desk.server.write("hello.txt", "hello");

@@ -127,7 +127,7 @@ fn feat_tells_what_there_is() {
     // RFC 3659 §7.8 again: MLSD is no feature of its own. And what is promised must be there.
     for feature in &features {
         let verb = feature.split(' ').next().unwrap_or_default();
-        if verb == "UTF8" || verb == "TVFS" {
+        if ["UTF8", "TVFS", "EPSV-AHEAD"].contains(&verb) {
             continue;
         }
         raw.send(verb);

@@ -3,65 +3,8 @@
 mod support;
 
 use rustix::process::Signal;
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use support::{Client, Pattern, Server, wait_for};
-
-/// The paths below a folder, each with its content; a folder has none.
-type Tree = BTreeMap<String, Option<Vec<u8>>>;
-
-fn tree(folder: &Path) -> Tree {
-    let mut found = Tree::new();
-    let mut left = vec![folder.to_owned()];
-    while let Some(path) = left.pop() {
-        for entry in fs::read_dir(&path).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(folder).expect("it is below");
-            let content = match path.is_dir() {
-                true => {
-                    left.push(path.clone());
-                    None
-                }
-                false => Some(fs::read(&path).expect("a file")),
-            };
-            found.insert(name.display().to_string(), content);
-        }
-    }
-    found
-}
-
-/// Folders in folders, empty ones, and names that mean something to shells, globs, listings or FTP.
-fn grow(folder: &Path) -> Tree {
-    for empty in ["empty", "a/b/c/empty too", "-r", " "] {
-        fs::create_dir_all(folder.join(empty)).expect("a folder");
-    }
-    let names = [
-        "plain.txt",
-        "two words",
-        " begins with a blank",
-        "-dash",
-        "grüße 日本.txt",
-        "\"quoted\"",
-        "star*[x]?",
-        "a/b/c/deep",
-        "a/x.part",
-        "a/x",
-        "a/x.part.facts",
-        "-r/inside",
-        "...",
-        "nothing in it",
-    ];
-    for (seed, name) in (1..).zip(names) {
-        let len = if name == "nothing in it" {
-            0
-        } else {
-            seed * 7_919
-        };
-        fs::write(folder.join(name), Pattern::bytes(seed, len)).expect("a file");
-    }
-    tree(folder)
-}
+use support::{Client, Pattern, Server, Tree, grow, names_in, odd_names, tree, wait_for};
 
 #[test]
 fn a_tree_goes_up_and_comes_down_as_it_was() {
@@ -79,6 +22,66 @@ fn a_tree_goes_up_and_comes_down_as_it_was() {
         assert_eq!(tree(&client.download("tree")), grown, "{jobs:?}");
         assert_eq!(tree(&client.download("there/y/z")), grown, "{jobs:?}");
     }
+}
+
+/// A name as it is typed.
+fn typed(name: &str) -> String {
+    let quote = if name.contains('"') { '\'' } else { '"' };
+    format!("{quote}{name}{quote}")
+}
+
+#[test]
+fn odd_names_are_typed_in_quotes_or_meant_by_globs() {
+    let server = Server::start();
+    let client = Client::new(server.address);
+    let mut expected = Tree::new();
+    let mut commands = String::new();
+    for name in odd_names() {
+        client.write(&name, &name);
+        commands += &format!("put {0}\nget {0}\n", typed(&name));
+        expected.insert(name.clone(), Some(name.into_bytes()));
+    }
+    client.succeed(&commands);
+    assert!(
+        tree(&server.root) == expected,
+        "{:?}",
+        names_in(&server.root)
+    );
+    let got = tree(&client.download(""));
+    assert!(got == expected, "{:?}", got.keys());
+    // A leading dot has to be asked for.
+    for dots in [".[!.]*", "...*", "*"] {
+        client.succeed(&format!(
+            "-mkdir globs\nmput {dots}\nlcd downloads\nput {dots} globs/\nget {dots} globs/\n"
+        ));
+    }
+    for globbed in [client.download("globs"), server.path("globs")] {
+        let got = tree(&globbed);
+        assert!(got == expected, "{:?}", got.keys());
+    }
+}
+
+#[test]
+fn a_long_name_is_gone_on_with_too() {
+    let server = Server::start();
+    let name = "n".repeat(255);
+    server.write_sparse(&name, 1 << 40);
+    let client = Client::new(server.address);
+    let running = client.spawn(&format!("get {name}\n"));
+    wait_for("a part of it", || {
+        let names = names_in(&client.download(""));
+        let part = names.iter().find(|name| name.ends_with(".part"))?;
+        let part = fs::metadata(client.download(part)).ok()?;
+        (part.len() > 0).then_some(())
+    });
+    running.signal(Signal::KILL);
+    drop(running);
+    let names = names_in(&client.download(""));
+    let [part, facts] = &names[..] else {
+        panic!("a part and its facts, not {names:?}");
+    };
+    assert_eq!(*facts, format!("{part}.facts"));
+    server.assert_never_panicked();
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! The command line of the `ftp>` prompt.
 
-use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use anyhow::{Result, bail};
+use clap::{CommandFactory, Parser, Subcommand};
 use multi_client_ftp::client::connection::Limits;
-use multi_client_ftp::client::error::{Trouble, exit_code};
+use multi_client_ftp::client::error::Trouble;
+use multi_client_ftp::client::events::{self, Event, Failure};
+use multi_client_ftp::client::oneshot::{Call, OneShot};
 use multi_client_ftp::client::prompt::Source;
 use multi_client_ftp::client::target::Target;
 use multi_client_ftp::client::tls::TlsMode;
 use multi_client_ftp::client::trust::{Trust, parse_fingerprint};
-use multi_client_ftp::client::{ANONYMOUS, Client, Options, places, text};
+use multi_client_ftp::client::{ANONYMOUS, Client, Options, places};
 use multi_client_ftp::copy::Pace;
 use multi_client_ftp::pages::Page;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,8 +21,25 @@ use std::time::Duration;
 
 /// The most seconds that making a connection may take.
 const CONNECT: u64 = 20;
+/// What a command line that makes no sense ends with.
+const USAGE_CODE: u8 = 2;
+/// The server when none is named.
+const HOST: &str = "127.0.0.1";
+/// Its port.
+const PORT: u16 = 8080;
+/// Where the downloads of a session go.
+const DOWNLOADS: &str = "client_downloads";
 
-/// Opens an ftp> prompt to an FTP server.
+/// How the client is started, in the order of what people do first.
+const USAGE: &str = "ftp-client [OPTIONS] [URL]
+       ftp-client [OPTIONS] URL -c 'cd in; get *.csv'
+       ftp-client [OPTIONS] get [-r] URL [LOCAL]
+       ftp-client [OPTIONS] put [-r] FILE... URL
+       ftp-client [OPTIONS] ls URL
+       ftp-client [OPTIONS] mirror [--delete] [--dry-run] URL [LOCAL]
+       ftp-client [OPTIONS] mirror [--delete] [--dry-run] -R LOCAL URL";
+
+/// Opens an ftp> prompt to an FTP server, or carries out a single command.
 ///
 /// With -c or -b, or without a terminal on standard input, nobody is asked: each line is a command, and the first
 /// that fails ends the client, unless it begins with a dash. The password comes from the environment variable
@@ -30,36 +50,44 @@ const CONNECT: u64 = 20;
 #[derive(Debug, Parser)]
 #[command(name = "ftp-client", version)]
 struct Args {
-    /// The server's name or address
-    #[arg(long, default_value = "127.0.0.1", conflicts_with = "server")]
-    host: String,
-    /// The server's control port
-    #[arg(long, default_value_t = 8080, conflicts_with = "server")]
-    port: u16,
+    /// The server's name or address, if there is no URL [default: 127.0.0.1]
+    #[arg(long, conflicts_with = "server")]
+    host: Option<String>,
+    /// The server's control port, if there is no URL [default: 8080]
+    #[arg(long, conflicts_with = "server")]
+    port: Option<u16>,
     /// Who logs in; if not given, the user that ~/.netrc has for the server, or anonymous
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     user: Option<String>,
-    /// The folder that downloads go to, made if missing
-    #[arg(long, value_name = "FOLDER", default_value = "client_downloads")]
-    downloads: PathBuf,
+    /// The folder that downloads go to, made if missing [default: client_downloads, or for get and mirror as commands the
+    /// current folder]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    downloads: Option<PathBuf>,
     /// Compare every file by checksum after it arrived, if the server can
-    #[arg(long)]
+    #[arg(long, global = true)]
     verify: bool,
     /// How many connections the files of one command go over, if the server lets that many in
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, global = true, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
     /// The most bytes that are moved in a second, over all connections together: 500K, 2M
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, global = true, value_name = "RATE", value_parser = rate)]
     limit_rate: Option<u64>,
     /// How often a transfer is tried again, after 1 s, 2 s, 4 s, when what went wrong may go right later
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 3)]
     retries: u32,
     /// Milliseconds before the first of these
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1000, hide = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "MILLISECONDS",
+        default_value_t = 1000,
+        hide = true
+    )]
     retry_wait: u64,
     /// Milliseconds that a transfer leaves the control connection alone
     #[arg(
         long,
+        global = true,
         value_name = "MILLISECONDS",
         default_value_t = 60_000,
         hide = true
@@ -75,11 +103,14 @@ struct Args {
     #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
     fingerprint: Option<String>,
     /// Seconds without a sign of life from the server before the client gives up
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
     /// Log the commands and replies on standard error
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     verbose: bool,
+    /// Speak JSON: an object a line for each row of a listing on standard output, and for each event on standard error
+    #[arg(long, global = true)]
+    json: bool,
     /// Carry out these commands, parted by ";", and end: -c 'cd in; get x'
     #[arg(
         short,
@@ -97,46 +128,93 @@ struct Args {
     server: Option<String>,
 }
 
-// The command line as a whole. The pages are made of `Args` alone, so that they do not offer themselves. A doc comment
+// The command line as a whole. The pages are made without themselves, so that they do not offer themselves. A doc comment
 // here would take the place of that one in --help.
 #[derive(Debug, Parser)]
 #[command(
     name = "ftp-client",
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
+    version,
+    override_usage = USAGE,
+    disable_help_subcommand = true,
+    subcommand_value_name = "COMMAND"
 )]
-struct Line {
+struct Line<C: Subcommand> {
     #[command(flatten)]
     args: Args,
     #[command(subcommand)]
-    page: Option<Page>,
+    command: Option<C>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Any {
+    #[command(flatten)]
+    OneShot(OneShot),
+    #[command(flatten)]
+    Page(Page),
 }
 
 fn main() -> ExitCode {
-    let Line { args, page } = Line::parse();
-    // The logger takes everything of the client, so that the verb "verbose" can switch it on and off.
-    env_logger::Builder::new()
-        .filter_module("multi_client_ftp", log::LevelFilter::Debug)
-        .format_target(false)
-        .init();
+    let Line { args, command } = match Line::<Any>::try_parse() {
+        Ok(line) => line,
+        Err(error) => return refused(&error),
+    };
+    if args.json {
+        events::speak_json();
+    }
+    start_log();
     log::set_max_level(if args.verbose {
         log::LevelFilter::Debug
     } else {
         log::LevelFilter::Warn
     });
-    let outcome = match page {
-        Some(page) => page.print(Args::command()).map_err(|error| {
+    let outcome = match command {
+        None => run(args),
+        Some(Any::OneShot(command)) => one(args, command),
+        Some(Any::Page(page)) => page.print(Line::<OneShot>::command()).map_err(|error| {
             Trouble::Local(format!("cannot write to standard output: {error}")).into()
         }),
-        None => run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            text::say(&format!("ftp-client: {error:#}"));
-            ExitCode::from(exit_code(&error))
+            let failure = Failure::from(&error);
+            let code = failure.exit_code;
+            Event::Ended(failure).tell();
+            ExitCode::from(code)
         }
     }
+}
+
+/// A command line that makes no sense, or asks for help.
+fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args_os().any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    events::speak_json();
+    Event::Ended(Failure {
+        text: text.trim_end().to_owned(),
+        exit_code: USAGE_CODE,
+        reply: None,
+    })
+    .tell();
+    ExitCode::from(USAGE_CODE)
+}
+
+fn start_log() {
+    let mut logger = env_logger::Builder::new();
+    // Everything of the client, so that the verb "verbose" can switch it on and off.
+    logger
+        .filter_module("multi_client_ftp", log::LevelFilter::Debug)
+        .format_target(false);
+    if events::is_json() {
+        logger.format(|output, record| {
+            let level = record.level().as_str().to_lowercase();
+            let line = events::log_line(&level, &record.args().to_string());
+            writeln!(output, "{line}")
+        });
+    }
+    logger.init();
 }
 
 fn run(args: Args) -> Result<()> {
@@ -146,22 +224,39 @@ fn run(args: Args) -> Result<()> {
         (None, Some(file)) => Source::File(file.clone()),
         (None, None) => Source::Input,
     };
-    Client::open(options(args)?)?.run(&source)
-}
-
-fn options(args: Args) -> Result<Options> {
-    let mut target = match &args.server {
+    let target = match &args.server {
         Some(server) => Target::parse(server)?,
         None => Target {
-            host: args.host,
-            port: args.port,
+            host: args.host.clone().unwrap_or_else(|| HOST.to_owned()),
+            port: args.port.unwrap_or(PORT),
             implicit_tls: false,
             user: None,
             folder: None,
         },
     };
+    Client::open(options(args, target, DOWNLOADS)?)?.run(&source)
+}
+
+fn one(args: Args, command: OneShot) -> Result<()> {
+    let alone = args.host.is_none() && args.port.is_none() && args.server.is_none();
+    if !alone || args.commands.is_some() || args.batch.is_some() {
+        bail!(Trouble::Usage(
+            "get, put, ls and mirror have the server in their own URL, and go without --host, --port, -c and -b"
+                .to_owned()
+        ));
+    }
+    let Call {
+        server,
+        verb,
+        words,
+    } = command.call()?;
+    Client::open(options(args, server, ".")?)?.one(verb, &words)
+}
+
+fn options(args: Args, mut target: Target, downloads: &str) -> Result<Options> {
     target.user = target.user.or(args.user);
-    let state = places::state().unwrap_or_else(|| args.downloads.clone());
+    let downloads = args.downloads.unwrap_or_else(|| PathBuf::from(downloads));
+    let state = places::state().unwrap_or_else(|| downloads.clone());
     let mut options = Options {
         host: String::new(),
         port: 0,
@@ -171,7 +266,7 @@ fn options(args: Args) -> Result<Options> {
         user: ANONYMOUS.to_owned(),
         folder: None,
         state,
-        downloads: args.downloads,
+        downloads,
         verify: args.verify,
         jobs: args.jobs.into(),
         pace: args.limit_rate.map(|rate| Arc::new(Pace::new(rate))),

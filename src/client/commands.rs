@@ -3,6 +3,7 @@
 
 mod files;
 pub(super) mod local;
+mod mirror;
 mod remote;
 mod session;
 mod table;
@@ -157,15 +158,29 @@ pub fn run(client: &mut Client, line: &str) -> Result<ControlFlow<()>> {
         rest if verb.takes_line => vec![Word::literal(rest)],
         rest => words(rest)?,
     };
-    verb.check(&arguments)?;
-    let tried = || match history::is_secret(line) {
-        true => verb.name.to_owned(),
-        false => line.to_owned(),
+    let tried = match history::is_secret(line) {
+        true => verb.name,
+        false => line,
     };
+    carry_out(client, verb, &arguments, tried)
+}
+
+/// Carries out a verb with these words; `tried` is what a failure is told of.
+///
+/// # Errors
+/// The words are too few, too many or no names, or what the handler says.
+pub(super) fn carry_out(
+    client: &mut Client,
+    verb: &Verb,
+    arguments: &[Word],
+    tried: &str,
+) -> Result<ControlFlow<()>> {
+    verb.check(arguments)?;
+    let tried = || tried.to_owned();
     if verb.needs_connection {
         client.connect().with_context(tried)?;
     }
-    (verb.run)(client, &arguments).with_context(tried)
+    (verb.run)(client, arguments).with_context(tried)
 }
 
 /// Does the same for each name. One that fails is told, and hides none of the others.
@@ -311,6 +326,7 @@ mod tests {
     fn usage_says_how_many_arguments_there_are() {
         let takes = |name| Verb::find(name).unwrap().arguments();
         assert_eq!(takes("get"), 1..=4);
+        assert_eq!(takes("mirror"), 1..=5);
         assert_eq!(takes("pwd"), 0..=0);
         assert_eq!(takes("rm"), 1..=usize::MAX);
         assert_eq!(takes("ls"), 0..=usize::MAX);

@@ -6,7 +6,7 @@ use super::commands::local;
 use super::commands::{Completes, VERBS, Verb};
 use super::glob::{Name, split};
 use super::text::clean;
-use super::words::{self, Typed};
+use super::words::{self, Typed, Word};
 use rustyline::completion::Pair;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
@@ -67,11 +67,16 @@ fn arguments(client: &mut Client, typed: &Typed) -> Vec<Pair> {
     let Ok(verb) = Verb::find(&typed.words[0].text) else {
         return Vec::new();
     };
-    // `-r` has no place of its own among the arguments.
-    let option = typed.words.len() > 1 && typed.words[1].bare && typed.words[1].text == "-r";
-    let place = typed.words.len() - 1 - usize::from(option);
-    let Some(completes) = verb.completes.get(place).or(verb.completes.last()) else {
+    // Options have no places of their own among the arguments.
+    let is_option = |word: &&Word| word.bare && word.text.starts_with('-') && !word.is_stream();
+    let options: Vec<&Word> = typed.words[1..].iter().take_while(is_option).collect();
+    let place = typed.words.len() - 1 - options.len();
+    let Some(&completes) = verb.completes.get(place).or(verb.completes.last()) else {
         return Vec::new();
+    };
+    let completes = match verb.name == "mirror" && options.iter().any(|word| word.text == "-R") {
+        true => of_other_side(completes),
+        false => completes,
     };
     let bare = typed.last.bare;
     let only_folders = |names: Vec<Name>| names.into_iter().filter(|name| name.folder).collect();
@@ -91,6 +96,15 @@ fn arguments(client: &mut Client, typed: &Typed) -> Vec<Pair> {
             let downloads = &client.options().downloads;
             local::names_in(&downloads.join(local::path(folder, bare)))
         }),
+    }
+}
+
+/// What is offered where the way is reversed.
+const fn of_other_side(completes: Completes) -> Completes {
+    match completes {
+        Completes::RemoteFolders => Completes::LocalFolders,
+        Completes::Downloads => Completes::RemoteFolders,
+        other => other,
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Limits {
 }
 
 /// What the server is known to do, from its `FEAT` and from what it refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Abilities {
     /// `EPSV` has not been refused.
     pub epsv: bool,
@@ -90,7 +90,10 @@ pub struct Connection {
     image_type: bool,
     /// Several data connections may be prepared at a time.
     prepared: bool,
+    /// A reply that came before somebody asked for it.
+    early: Option<Reply>,
     broken: bool,
+    last_words: String,
     /// `NOOP`s that have not been answered yet.
     pulses: u32,
     /// There if the control connection is under TLS.
@@ -157,7 +160,9 @@ impl Connection {
             greeting: Reply::new(ReplyCode::READY, ""),
             image_type: false,
             prepared: false,
+            early: None,
             broken: false,
+            last_words: String::new(),
             pulses: 0,
             tls: None,
             pace: None,
@@ -261,18 +266,43 @@ impl Connection {
         Ok(())
     }
 
+    /// What lets files be moved as they are, and as many data connections be prepared as the server does.
+    ///
+    /// # Errors
+    /// None in truth: the option is an argument as any other.
+    pub(super) fn ahead(&self) -> Result<[Command; 2]> {
+        let option = format!("EPSV-AHEAD {}", self.abilities.prepares);
+        let option = Command::Opts(option.parse()?);
+        Ok([Command::Type(TransferType::Image), option])
+    }
+
+    /// The server has said whether it does what [`Self::ahead`] asks for.
+    pub(super) fn is_ahead(&mut self, done: bool) {
+        self.image_type = done;
+        self.prepared = done;
+        if !done {
+            self.abilities.prepares = 1;
+        }
+    }
+
     /// Lets as many data connections be prepared as the server does. Says how many that are: one is what every server does.
     ///
     /// # Errors
     /// The connection broke.
     pub(super) fn prepare_ahead(&mut self) -> Result<usize> {
-        if self.abilities.prepares > 1 && !self.prepared {
-            let option = format!("EPSV-AHEAD {}", self.abilities.prepares);
-            self.prepared =
-                self.send(&Command::Opts(option.parse()?))?.class() == Class::Completion;
-            if !self.prepared {
-                self.abilities.prepares = 1;
+        if self.abilities.prepares == 1 {
+            self.use_image_type()?;
+        } else if !self.prepared {
+            let commands = self.ahead()?;
+            for command in &commands {
+                self.write(command)?;
             }
+            let mut done = true;
+            for command in &commands {
+                let reply = self.final_reply(command.verb(), self.limits.silence)?;
+                done &= reply.class() == Class::Completion;
+            }
+            self.is_ahead(done);
         }
         Ok(self.abilities.prepares)
     }
@@ -280,7 +310,7 @@ impl Connection {
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
-            let _ = self.final_reply("QUIT", FAREWELL);
+            let _ = self.final_reply("QUIT", FAREWELL.min(self.limits.silence));
             let _ = self.control.get_mut().stream.finish_now();
         }
     }
@@ -322,6 +352,9 @@ impl Connection {
     }
 
     fn reply(&mut self, to: &str, deadline: Instant) -> Result<Reply> {
+        if let Some(reply) = self.early.take() {
+            return Ok(reply);
+        }
         self.control.get_mut().deadline = deadline;
         let reply = Reply::read(&mut self.lines, &mut self.control)
             .map_err(|error| self.break_off(to, error))?;

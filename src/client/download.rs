@@ -11,12 +11,14 @@ use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::Class;
 use crate::protocol::time;
 use anyhow::Result;
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Fetches `remote` into `folder` under the name `local`. The file appears there when it is whole, durable and of the
 /// size that the server had said; until then it is called `local.part`. What an earlier attempt has left of it is gone on
-/// from, if size and time on the server are what they were.
+/// from, if size and time on the server are what they were. A server that tells no times but in listings has `told` one
+/// there.
 ///
 /// # Errors
 /// The server refused, a connection broke, the size or the checksum was another, or a local file could not be written. A
@@ -24,8 +26,8 @@ use std::time::{Duration, Instant};
 pub(super) fn get(
     connection: &mut Connection,
     remote: &Arg,
-    folder: &Path,
-    local: &str,
+    (folder, local): (&Path, &str),
+    told: Option<Timestamp>,
     verify: bool,
     meter: &Meter<'_>,
 ) -> Result<Moved> {
@@ -50,7 +52,7 @@ pub(super) fn get(
     if verify {
         check(connection, remote, &mut part)?;
     }
-    part.commit(said.modified.map(Into::into))?;
+    part.commit(said.modified.or(told).map(Into::into))?;
     Ok(moved)
 }
 

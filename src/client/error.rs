@@ -21,12 +21,12 @@ pub enum Trouble {
     /// The server does not let this user in.
     #[error("{0}")]
     Login(String),
-    /// There is no TLS where there has to be, or the server's certificate is not trusted.
-    #[error("{0}")]
-    Tls(String),
     /// A deadline passed.
     #[error("{0}")]
     TimedOut(String),
+    /// There is no encrypted connection to be had, or not to the one who was meant.
+    #[error("{0}")]
+    Tls(String),
     /// A connection broke.
     #[error("{0}")]
     Lost(String),
@@ -133,8 +133,8 @@ pub(super) fn upload_failed(error: &io::Error) -> Trouble {
     }
 }
 
-/// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 6 no
-/// TLS that can be trusted, 7 trouble with a local file, 130 interrupted.
+/// The exit code for a failure: 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out,
+/// 6 no encrypted connection, 7 trouble with a local file, 130 interrupted.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {

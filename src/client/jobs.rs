@@ -1,11 +1,13 @@
 //! Transfers of a command: one file or whole trees, over one connection or several, each tried again where that may help.
 
 mod crew;
+mod flight;
 mod pipeline;
 mod queue;
 mod segments;
+mod work;
 
-use super::Client;
+use super::{Client, mirror};
 use anyhow::Result;
 use crew::Crew;
 use jiff::Timestamp;
@@ -28,12 +30,18 @@ pub(super) struct Orders {
     pub(super) way: Way,
     /// Over how many connections a single file comes.
     pub(super) segments: usize,
+    /// If it is a mirror that is made.
+    pub(super) mirror: Option<mirror::Rules>,
 }
 
 impl Orders {
     /// Each file over one connection.
     pub(super) const fn plain(way: Way) -> Self {
-        Self { way, segments: 1 }
+        Self {
+            way,
+            segments: 1,
+            mirror: None,
+        }
     }
 }
 
@@ -58,11 +66,15 @@ pub(super) enum What {
     File {
         /// How many bytes it holds, if that was told.
         size: Option<u64>,
-        /// When it was changed, if that was told to the second.
+        /// When it was changed, if that was told to the second, or the server tells it no better.
         modified: Option<Timestamp>,
     },
     /// A folder, in so many others of its tree.
     Folder { depth: u32 },
+    /// A folder, of which the other side's is to become a copy.
+    Mirror(mirror::Step),
+    /// What is to be gone from the server, perhaps a folder with all that is in it.
+    Remove { folder: bool },
 }
 
 impl What {
@@ -89,7 +101,7 @@ impl Job {
     fn size(&self) -> u64 {
         match self.what {
             What::File { size, .. } => size.unwrap_or_default(),
-            What::Folder { .. } => 0,
+            _ => 0,
         }
     }
 

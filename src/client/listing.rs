@@ -1,7 +1,10 @@
 //! Listings of the server's folders: `MLSD` where there is one, else `LIST`, else `NLST`.
 
+mod told;
+
 use super::connection::{Connection, Data};
 use super::error::Trouble;
+use super::json::Object;
 use super::text;
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
@@ -10,6 +13,7 @@ use crate::stream::timed_out;
 use anyhow::Result;
 use jiff::Timestamp;
 use std::io::Read;
+pub(super) use told::{Told, may_be_pattern, told};
 
 /// The longest listing that is taken, in bytes: room for some 600,000 entries.
 const MAX_LISTING: u64 = 64 * 1024 * 1024;
@@ -45,7 +49,13 @@ pub fn all(connection: &mut Connection, folder: Option<&str>) -> Result<Vec<Entr
 /// The entries, and what is wrong with each that is left out.
 fn fit(connection: &mut Connection, folder: Option<&str>) -> Result<(Vec<Entry>, Vec<Trouble>)> {
     let arg: Option<Arg> = folder.map(str::parse).transpose()?;
-    let mut entries = fetch(connection, arg.as_ref())?;
+    let mut entries = fetch(connection, arg.as_ref(), true)?.entries;
+    let unfit = weed(&mut entries);
+    Ok((entries, unfit))
+}
+
+/// Sorts entries, and takes out those that are not files of the folder. What is wrong with those that should have been.
+fn weed(entries: &mut Vec<Entry>) -> Vec<Trouble> {
     entries.retain(|entry| {
         !matches!(entry.kind, Kind::Current | Kind::Parent) && !matches!(&*entry.name, "." | "..")
     });
@@ -58,7 +68,7 @@ fn fit(connection: &mut Connection, folder: Option<&str>) -> Result<(Vec<Entry>,
         }
     });
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((entries, unfit))
+    unfit
 }
 
 /// Size, time and name in aligned columns, one entry a line, cleaned; a folder's name ends in `/`, and is blue when
@@ -100,20 +110,38 @@ pub fn columns(entries: &[Entry], width: Option<usize>, colours: bool) -> Vec<St
     entries.iter().zip(&cells).map(row).collect()
 }
 
-fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {
+/// An entry for programs, its name as the server has it. `folder` is what was listed, if that has a name.
+#[must_use]
+pub fn row(entry: &Entry, folder: Option<&str>) -> Object {
+    let kind = match entry.kind {
+        Kind::File => "file",
+        Kind::Folder | Kind::Current | Kind::Parent => "folder",
+        Kind::Link => "link",
+        Kind::Other => "other",
+    };
+    Object::default()
+        .with("folder", folder)
+        .with("name", entry.name.as_str())
+        .with("type", kind)
+        .with("size", entry.size.filter(|_| kind != "folder"))
+        .with("modified", entry.modified.map(|time| time.to_string()))
+        .with("mode", entry.mode.map(|mode| format!("{mode:04o}")))
+}
+
+/// All that is listed. `loosely` takes it too for what `MLSD` refuses and `LIST` may not.
+fn fetch(connection: &mut Connection, folder: Option<&Arg>, loosely: bool) -> Result<Told> {
     let mut refusal = None;
     if connection.abilities.mlsd {
         match lines(connection, &Command::Mlsd(folder.cloned())) {
             Ok(lines) => {
-                return Ok(lines
-                    .iter()
-                    .filter_map(|line| Entry::parse_facts(line))
-                    .collect());
+                let mut told = lines.read(Entry::parse_facts);
+                told.sure = true;
+                return Ok(told);
             }
             Err(error) => match refused(&error) {
                 Some(reply) if is_unknown(reply) => connection.abilities.mlsd = false,
                 // A file or a pattern, which LIST may take where MLSD takes only folders.
-                Some(reply) if folder.is_some() && !connection.is_broken() => {
+                Some(reply) if loosely && folder.is_some() && !connection.is_broken() => {
                     log::debug!("MLSD says {}, now with LIST", reply.code());
                     refusal = Some(error);
                 }
@@ -122,7 +150,7 @@ fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>
         }
     }
     match rows(connection, folder) {
-        Ok(entries) if !entries.is_empty() => Ok(entries),
+        Ok(told) if !told.entries.is_empty() => Ok(told),
         // Many servers list nothing where there is no such folder: MLSD told it better.
         outcome => match refusal {
             Some(refusal) => Err(refusal),
@@ -131,18 +159,13 @@ fn fetch(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>
     }
 }
 
-fn rows(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>> {
-    let now = Timestamp::now();
+fn rows(connection: &mut Connection, folder: Option<&Arg>) -> Result<Told> {
     if connection.abilities.list {
         match lines(connection, &Command::List(folder.map(undashed))) {
             Ok(lines) => {
-                let entries: Vec<Entry> = lines
-                    .iter()
-                    .filter_map(|line| Entry::parse_row(line, now))
-                    .map(|entry| under(entry, folder))
-                    .collect();
-                if !entries.is_empty() || lines.len() < 2 {
-                    return Ok(entries);
+                let told = lines.rows(folder);
+                if !told.entries.is_empty() || lines.lines.len() < 2 {
+                    return Ok(told);
                 }
                 log::debug!("no row of LIST could be read, now with NLST");
             }
@@ -154,24 +177,73 @@ fn rows(connection: &mut Connection, folder: Option<&Arg>) -> Result<Vec<Entry>>
     let names = match lines(connection, &Command::Nlst(folder.map(undashed))) {
         // RFC 959 has no reply for "empty", and some servers take it for a failure.
         Err(error) if refused(&error).is_some_and(is_empty) => Vec::new(),
-        outcome => outcome?,
+        outcome => outcome?.lines,
     };
-    Ok(names
+    let mut told = Told::default();
+    told.doubt("the server tells only names (NLST), and of folders perhaps none");
+    told.entries = names
         .into_iter()
-        .filter(|name| !name.is_empty())
         .map(|name| under(Entry::new(name, Kind::Other), folder))
-        .collect())
+        .collect();
+    Ok(told)
 }
 
-/// All lines that a listing command sends, without their line ends. Bytes that are not UTF-8 become U+FFFD.
-fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<String>> {
+/// What a listing command has sent.
+struct Lines {
+    /// Without their line ends. Bytes that are not UTF-8 have become U+FFFD.
+    lines: Vec<String>,
+    doubt: Option<String>,
+}
+
+impl Lines {
+    fn read(&self, mut parse: impl FnMut(&str) -> Option<Entry>) -> Told {
+        let mut told = Told {
+            doubt: self.doubt.clone(),
+            ..Told::default()
+        };
+        for line in &self.lines {
+            match parse(line) {
+                Some(entry) => told.entries.push(entry),
+                // `ls` begins with how much room it all takes.
+                None if line.starts_with("total ") => {}
+                None => told.doubt(format!("this of its listing cannot be read: \"{line}\"")),
+            }
+        }
+        told
+    }
+
+    fn rows(&self, folder: Option<&Arg>) -> Told {
+        let now = Timestamp::now();
+        let mut told = self.read(|line| Entry::parse_row(line, now));
+        told.entries = told
+            .entries
+            .into_iter()
+            .map(|entry| under(entry, folder))
+            .collect();
+        told.rough = true;
+        told
+    }
+}
+
+/// All that a listing command sends.
+fn lines(connection: &mut Connection, command: &Command) -> Result<Lines> {
     let bytes = connection.transfer(command, read_all)?;
-    Ok(bytes
+    let mut doubt = None;
+    // Pure-FTPd tells no more than ten thousand names, and vsftpd none of a folder that it cannot read, both with a 226.
+    let said = connection.last_words().to_lowercase();
+    if said.contains("truncated") || said.contains("failed") {
+        doubt = Some(format!("the server said of its listing \"{said}\""));
+    }
+    if bytes.last().is_some_and(|&last| last != b'\n') {
+        doubt = Some("the last line of the listing has no end".to_owned());
+    }
+    let lines = bytes
         .split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .filter(|line| !line.is_empty())
         .map(|line| String::from_utf8_lossy(line).into_owned())
-        .collect())
+        .collect();
+    Ok(Lines { lines, doubt })
 }
 
 fn read_all(data: Data) -> Result<Vec<u8>> {

@@ -1,12 +1,12 @@
 //! Who the user is, and what the server can do.
 
 use super::connection::{Abilities, Connection};
-use super::error::Trouble;
+use super::error::{Trouble, accepted};
 use super::{ANONYMOUS, Client, Options, PASSWORD_VARIABLE, netrc, text};
 use crate::copy::Checksum;
 use crate::protocol::command::{Arg, Command, Password};
 use crate::protocol::hash::HashAlgorithm;
-use crate::protocol::reply::{Class, ReplyCode};
+use crate::protocol::reply::{Class, Reply, ReplyCode};
 use anyhow::{Context, Result};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -28,26 +28,49 @@ impl Connection {
             }
             reply = self.send(&Command::Pass(password()?))?;
         }
-        match reply.class() {
-            Class::Completion => {}
-            _ if reply.code() == ReplyCode::NOT_AVAILABLE => {
-                return Err(Trouble::Busy(Trouble::Refused(reply).to_string()).into());
-            }
-            _ => {
-                return Err(Trouble::Login(format!(
-                    "cannot log in as {user}: the server answered \"{} {}\"; {}",
-                    reply.code(),
-                    text::reply(&reply),
-                    if user == ANONYMOUS {
-                        "name a user with --user"
-                    } else {
-                        "check the user's name and password"
-                    }
-                ))
-                .into());
-            }
-        }
+        let_in(user, &reply)?;
         self.learn_features()
+    }
+
+    /// Logs in to a server that another connection has come to know, and that answers what is sent ahead: all that it takes
+    /// to move files goes out at once.
+    ///
+    /// # Errors
+    /// See [`Self::login`]; or the folder is not there.
+    fn login_again(
+        &mut self,
+        user: &str,
+        password: Option<&Password>,
+        folder: Option<&str>,
+        known: &Abilities,
+    ) -> Result<()> {
+        self.abilities = known.clone();
+        let mut login = vec![Command::User(user.parse()?)];
+        login.extend(password.cloned().map(Command::Pass));
+        let cwd = folder.map(cwd).transpose()?;
+        let ahead = self.ahead()?;
+        for command in login.iter().chain(&cwd).chain(&ahead) {
+            self.write(command)?;
+        }
+        let mut replies = Vec::new();
+        for command in login.iter().chain(&cwd).chain(&ahead) {
+            replies.push(self.final_reply(command.verb(), self.silence())?);
+        }
+        let mut replies = replies.into_iter();
+        let logins: Vec<Reply> = replies.by_ref().take(login.len()).collect();
+        // Who was let in without a password may well be told that none was asked for.
+        let good = |reply: &Reply| reply.class() == Class::Completion;
+        let last = logins.iter().find(|reply| good(reply)).or(logins.last());
+        last.map_or(Ok(()), |reply| let_in(user, reply))?;
+        if let Some(folder) = folder {
+            replies
+                .next()
+                .map(accepted)
+                .transpose()
+                .with_context(|| place(folder))?;
+        }
+        self.is_ahead(replies.all(|reply| good(&reply)));
+        Ok(())
     }
 
     fn learn_features(&mut self) -> Result<()> {
@@ -70,12 +93,45 @@ impl Connection {
         let most = value("EPSV-AHEAD").and_then(|most| most.parse().ok());
         self.abilities.prepares = most.unwrap_or(1).max(1);
         self.abilities.hash = reply.lines().iter().find_map(|line| chosen_hash(line));
-        if has("UTF8") {
+        if has("UTF8") && self.abilities.prepares == 1 {
             // Older Windows servers speak UTF-8 only when told; the others do not mind, and a refusal changes nothing.
             self.send(&Command::Opts("UTF8 ON".parse()?))?;
         }
         Ok(())
     }
+}
+
+/// Whether the last reply to a login lets the user in.
+fn let_in(user: &str, reply: &Reply) -> Result<()> {
+    match reply.class() {
+        Class::Completion => Ok(()),
+        _ if reply.code() == ReplyCode::NOT_AVAILABLE => {
+            Err(Trouble::Busy(Trouble::Refused(reply.clone()).to_string()).into())
+        }
+        _ => Err(Trouble::Login(format!(
+            "cannot log in as {user}: the server answered \"{} {}\"; {}",
+            reply.code(),
+            text::reply(reply),
+            if user == ANONYMOUS {
+                "name a user with --user"
+            } else {
+                "check the user's name and password"
+            }
+        ))
+        .into()),
+    }
+}
+
+/// What goes to the session's folder, and what is said of it where that fails.
+fn cwd(folder: &str) -> Result<Command> {
+    folder
+        .parse()
+        .map(Command::Cwd)
+        .with_context(|| place(folder))
+}
+
+fn place(folder: &str) -> String {
+    format!("the folder \"{folder}\"")
 }
 
 /// All that it takes to connect and be where the session is.
@@ -84,6 +140,8 @@ pub(super) struct Login {
     pub(super) options: Options,
     password: Option<Password>,
     folder: Option<String>,
+    /// What is known of the server.
+    known: Option<Abilities>,
 }
 
 impl Login {
@@ -99,16 +157,19 @@ impl Login {
         let mut connection = Connection::open(host, *port, *limits, trust)?;
         connection.ask_for_tls(&self.options)?;
         connection.pace.clone_from(&self.options.pace);
-        connection.login(&self.options.user, password)?;
-        connection.protect_data(self.options.tls)?;
+        let (user, tls) = (&self.options.user, self.options.tls);
+        if let Some(known) = self.known.as_ref().filter(|known| known.prepares > 1) {
+            let (password, folder) = (self.password.as_ref(), self.folder.as_deref());
+            connection.login_again(user, password, folder, known)?;
+            connection.protect_data(tls)?;
+            return Ok(connection);
+        }
+        connection.login(user, password)?;
+        connection.protect_data(tls)?;
         if let Some(folder) = &self.folder {
-            let cwd = folder
-                .parse()
-                .map(Command::Cwd)
-                .with_context(|| format!("the folder \"{folder}\""))?;
             connection
-                .expect(&cwd)
-                .with_context(|| format!("the folder \"{folder}\""))?;
+                .expect(&cwd(folder)?)
+                .with_context(|| place(folder))?;
         }
         Ok(connection)
     }
@@ -163,6 +224,10 @@ impl Client {
             options: self.options.clone(),
             password: self.password.clone(),
             folder: self.folder.clone(),
+            known: self
+                .connection
+                .as_ref()
+                .map(|connection| connection.abilities.clone()),
         }
     }
 

@@ -6,14 +6,18 @@ mod completion;
 pub mod connection;
 mod download;
 pub mod error;
+pub mod events;
 pub mod glob;
 pub mod history;
 pub mod interrupt;
 mod jobs;
+pub mod json;
 pub mod listing;
 mod login;
+mod mirror;
 mod names;
 pub mod netrc;
+pub mod oneshot;
 mod part;
 pub mod pipe;
 pub use crate::places;
@@ -33,8 +37,10 @@ pub mod words;
 use crate::copy::Pace;
 use crate::protocol::command::{Command, Password};
 use anyhow::Result;
+use commands::Verb;
 use connection::{Connection, Limits};
 use error::Trouble;
+use events::{Event, Failure};
 use names::Names;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -43,6 +49,7 @@ use std::time::Duration;
 use target::Target;
 use tls::TlsMode;
 use trust::Trust;
+use words::Word;
 
 /// Who logs in when no user is named (RFC 1635).
 pub const ANONYMOUS: &str = "anonymous";
@@ -115,6 +122,7 @@ impl Client {
             names: Names::default(),
         };
         client.connection = Some(client.dial()?);
+        client.connected(false).note();
         Ok(client)
     }
 
@@ -136,12 +144,29 @@ impl Client {
         }
     }
 
+    /// Carries out a single verb, with words that nobody has typed at a prompt, and ends the session.
+    ///
+    /// # Errors
+    /// What the verb says.
+    pub fn one(mut self, verb: &str, words: &[Word]) -> Result<()> {
+        let texts = words.iter().map(|word| &*word.text);
+        let line = [verb]
+            .into_iter()
+            .chain(texts)
+            .collect::<Vec<_>>()
+            .join(" ");
+        let outcome = self.stoppable(&line, |client| {
+            commands::carry_out(client, Verb::find(verb)?, words, &line)
+        });
+        self.close();
+        outcome.map(drop)
+    }
+
     /// Carries out one line. A failure of one that begins with `-` is told, and is none.
     ///
     /// # Errors
     /// The line makes no sense, what its verb says, or [`Trouble::Interrupted`], dash or not.
     fn line(&mut self, line: &str) -> Result<ControlFlow<()>> {
-        let _heeded = interrupt::heed();
         let line = line.trim();
         if line.starts_with('#') {
             return Ok(ControlFlow::Continue(()));
@@ -150,7 +175,23 @@ impl Client {
             Some(line) => (line, true),
             None => (line, false),
         };
-        match commands::run(self, line) {
+        match self.stoppable(line, |client| commands::run(client, line)) {
+            Err(error) if may_fail && !error::is_interrupted(&error) => {
+                self.tell(&error);
+                Ok(ControlFlow::Continue(()))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Does what `line` says, which Ctrl-C stops.
+    fn stoppable(
+        &mut self,
+        line: &str,
+        run: impl FnOnce(&mut Self) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let _heeded = interrupt::heed();
+        match run(self) {
             Err(error) if error::is_interrupted(&error) => Err(error),
             // It broke something that has another name for it: a connection that was being made, or the shell.
             Err(error) if interrupt::is_raised() => {
@@ -159,10 +200,6 @@ impl Client {
             Ok(ControlFlow::Continue(())) if interrupt::is_raised() => {
                 let text = format!("{line}: Ctrl-C came too late to stop it");
                 Err(Trouble::Interrupted(text).into())
-            }
-            Err(error) if may_fail => {
-                self.tell(&error);
-                Ok(ControlFlow::Continue(()))
             }
             outcome => outcome,
         }
@@ -191,7 +228,7 @@ impl Client {
                 self.folder = None;
             }
             self.connection = Some(dialled?);
-            text::say("connected again");
+            self.connected(true).tell();
         }
         Ok(())
     }
@@ -253,13 +290,26 @@ impl Client {
         Ok(folder)
     }
 
+    /// The news that there is a session.
+    fn connected(&self, again: bool) -> Event {
+        let Options {
+            host, port, user, ..
+        } = &self.options;
+        Event::Connected {
+            host: host.clone(),
+            port: *port,
+            user: user.clone(),
+            again,
+        }
+    }
+
     fn dial(&mut self) -> Result<Connection> {
         self.login().dial(|| self.ask_password())
     }
 
     /// Tells of a failure after which the session goes on.
     fn tell(&mut self, error: &anyhow::Error) {
-        text::say(&format!("{error:#}"));
+        Event::Failed(Failure::from(error)).tell();
         if self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.connection = None;
             text::say("the connection is lost; the next command connects again");

@@ -4,15 +4,24 @@ use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
 use super::progress::Meter;
 use super::record;
-use crate::copy::{CHUNK, CopyError, copy};
+use crate::copy::{CHUNK, CopyError, copy, hex};
 use crate::protocol::entry::Entry;
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+/// The longest name that a file can have, in bytes.
+const LONGEST_NAME: usize = 255;
+/// How long the longest suffix is, `.part.facts`.
+const SUFFIX: usize = 11;
+/// How much room there is for what tells shortened names apart.
+const MARK: usize = 18;
 
 /// A download under way, locked against a second client that fetches the same file.
 ///
@@ -226,11 +235,22 @@ impl Drop for Part {
     }
 }
 
-/// The path with `suffix` behind its name.
+/// The path with `suffix` behind its name. A name that has no room for that keeps its beginning, and a checksum tells it
+/// from others that begin alike.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+    let name = path.file_name().unwrap_or_default();
+    if name.len() <= LONGEST_NAME - SUFFIX {
+        let mut path = path.as_os_str().to_owned();
+        path.push(suffix);
+        return path.into();
+    }
+    let text = name.to_string_lossy();
+    let mut end = LONGEST_NAME - SUFFIX - MARK;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mark = hex(&Sha256::digest(name.as_bytes())[..MARK / 2 - 1]);
+    path.with_file_name(format!("{}~{mark}{suffix}", &text[..end]))
 }
 
 /// Opens `path` to read and write, and locks it. `WouldBlock` if somebody else has it.

@@ -16,25 +16,32 @@ use std::io::{self, Read, Write};
 pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) -> Result<u64> {
     connection.use_image_type()?;
     let expected = size(connection, remote)?;
-    let bytes = connection.transfer(&Command::Retr(remote.clone()), |mut data| {
+    let bytes = connection.transfer(&Command::Retr(remote.clone()), |data| {
+        // One byte more shows that it is not what was announced, and the rest is not worth waiting for: it may have no end.
+        let mut data = data.take(expected.map_or(u64::MAX, |size| size.saturating_add(1)));
         let mut came = 0;
         let moved = copy(&mut data, output, &mut vec![0; CHUNK], |count| {
             came += count;
         });
-        moved.map_err(|error| match error {
-            CopyError::Write(error) => {
-                Trouble::Local(format!("cannot write what came: {error}")).into()
-            }
-            CopyError::Read(error) => download_failed(&error, came).into(),
-        })
+        let bytes = moved.map_err(|error| match error {
+            CopyError::Write(error) => Trouble::Local(format!("cannot write what came: {error}")),
+            CopyError::Read(error) => download_failed(&error, came),
+        })?;
+        match expected {
+            // Told here, where the server would complain about the close.
+            Some(expected) if bytes > expected => Err(unlike(expected, "more")),
+            _ => Ok(bytes),
+        }
     })?;
     match expected {
-        Some(expected) if expected != bytes => Err(Trouble::Mismatch(format!(
-            "{bytes} bytes came where the server had said {expected}; try again"
-        ))
-        .into()),
+        Some(expected) if expected != bytes => Err(unlike(expected, bytes)),
         _ => Ok(bytes),
     }
+}
+
+fn unlike(expected: u64, came: impl std::fmt::Display) -> anyhow::Error {
+    let text = format!("{came} bytes came where the server had said {expected}; try again");
+    Trouble::Mismatch(text).into()
 }
 
 /// Stores all of `input` as `remote`.

@@ -1,18 +1,19 @@
 //! How far transfers are, on standard error: bars on a terminal, and a line now and then where there is none.
 
 mod bars;
+mod block;
 mod pace;
 
-pub(super) use bars::aside;
+pub(super) use block::aside;
 
-use super::{interrupt, text};
+use super::{events, interrupt, text};
 use bars::Bars;
-use pace::Pace;
+use pace::{Pace, State};
 use rustix::event::PollFlags;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -54,13 +55,23 @@ struct Amount {
 struct Transfer {
     name: String,
     amount: Amount,
-    /// When something was first heard of it.
-    begun: OnceLock<Instant>,
+    /// From when something was first heard of it.
+    pace: OnceLock<Mutex<Pace>>,
+    /// It has had a bar, and keeps it.
+    shown: AtomicBool,
 }
 
 impl Transfer {
-    fn age(&self) -> Duration {
-        self.begun.get().map(Instant::elapsed).unwrap_or_default()
+    fn begin(&self) {
+        self.pace
+            .get_or_init(|| Mutex::new(Pace::since(Instant::now())));
+    }
+
+    /// How old it is, and how far.
+    fn look(&self) -> Option<(Duration, State)> {
+        let pace = self.pace.get()?;
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((pace.began.elapsed(), pace.look(&self.amount)))
     }
 }
 
@@ -116,7 +127,8 @@ impl<'a> Meter<'a> {
                 total: size.into(),
                 ..Amount::default()
             },
-            begun: OnceLock::new(),
+            pace: OnceLock::new(),
+            shown: AtomicBool::new(false),
         });
         counts.running().push(Arc::clone(&transfer));
         Self { counts, transfer }
@@ -124,13 +136,13 @@ impl<'a> Meter<'a> {
 
     /// The file's size is this.
     pub fn is_of(&self, size: u64) {
-        self.transfer.begun.get_or_init(Instant::now);
+        self.transfer.begin();
         shift(|amount| &amount.total, self, size);
     }
 
     /// The file begins, or begins again, at this byte.
     pub fn begins_at(&self, position: u64) {
-        self.transfer.begun.get_or_init(Instant::now);
+        self.transfer.begin();
         shift(|amount| &amount.position, self, position);
     }
 
@@ -228,7 +240,9 @@ fn sentence(counts: &Counts, pace: &mut Pace) -> String {
 
 /// Whether standard error can show lines that change.
 fn is_terminal() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    !events::is_json()
+        && io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 #[cfg(test)]

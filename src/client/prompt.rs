@@ -5,7 +5,7 @@ use super::completion::Completer;
 use super::connection::Connection;
 use super::error::Trouble;
 use super::history::{self, History};
-use super::{Options, text, words};
+use super::{Options, events, text, words};
 use crate::protocol::reply::Reply;
 use anyhow::Result;
 use rustyline::error::ReadlineError;
@@ -29,7 +29,7 @@ const PROMPT: &str = "ftp> ";
 /// Where the commands come from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// Standard input: a prompt if that is a terminal, else a script.
+    /// Standard input: a prompt if that is a terminal, else a script; for programs always that.
     Input,
     /// Standard input, whatever it is, as a script.
     Script,
@@ -47,7 +47,9 @@ impl Client {
     /// What the failed line says, with its number.
     pub fn run(mut self, source: &Source) -> Result<()> {
         let outcome = match source {
-            Source::Input if io::stdin().is_terminal() => return self.prompt(),
+            Source::Input if io::stdin().is_terminal() && !events::is_json() => {
+                return self.prompt();
+            }
             // Not locked for long: `put - NAME` reads standard input too.
             Source::Input | Source::Script => self.script(|| read_line(&mut io::stdin().lock())),
             Source::Commands(line) => {

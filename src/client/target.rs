@@ -1,6 +1,7 @@
 //! Where to connect to: what a URL, a bookmark or `open` says.
 
 use super::error::Trouble;
+use super::words::Word;
 use super::{ANONYMOUS, Options, PASSWORD_VARIABLE, bookmarks, netrc};
 use anyhow::{Result, bail};
 use percent_encoding::percent_decode_str;
@@ -26,28 +27,39 @@ pub struct Target {
     pub folder: Option<String>,
 }
 
-impl Target {
-    /// Reads `ftp://user@host:port/folder`, the same with `ftps`, or `@name` for a bookmark.
+/// What a one-shot command is about: a server, and a file or folder there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The server, with no folder to begin in.
+    pub server: Target,
+    /// The path as seen from where a login leads; empty if there is none. A `*` or `[` in it makes it a glob, unless it
+    /// was written as `%2A` or `%5B`.
+    pub path: Word,
+}
+
+impl Place {
+    /// Reads `ftp://user@host:port/path`, the same with `ftps`, or `@name/path` for what is below a bookmark's folder.
     ///
     /// # Errors
-    /// [`Trouble::Usage`] mostly, which says what is wrong and never shows a password.
+    /// See [`Target::parse`].
     pub fn parse(text: &str) -> Result<Self> {
-        match text.strip_prefix('@') {
-            Some(name) => bookmarks::find(name),
-            None => Self::from_url(text),
+        let Some(bookmark) = text.strip_prefix('@') else {
+            return Self::from_url(text);
+        };
+        let (name, path) = bookmark.split_once('/').unwrap_or((bookmark, ""));
+        let mut server = bookmarks::find(name)?;
+        let mut folder = server.folder.take().unwrap_or_default();
+        if path.starts_with('/') {
+            folder.clear();
+        } else if !path.is_empty() && !folder.is_empty() && !folder.ends_with('/') {
+            folder.push('/');
         }
+        let folder = folder.chars().map(|c| (c, true));
+        let path = Word::pattern(folder.chain(path.chars().map(|c| (c, false))));
+        Ok(Self { server, path })
     }
 
-    /// Reads host, port, user and folder from a URL (RFC 1738 §3.2).
-    ///
-    /// # Errors
-    /// [`Trouble::Usage`]; the URL may hold a password, so its text is never shown.
-    pub fn from_url(text: &str) -> Result<Self> {
-        let refuse = |why: &str| {
-            Trouble::Usage(format!(
-                "the URL is no good: {why}; a server is written ftp://user@host:port/folder"
-            ))
-        };
+    fn from_url(text: &str) -> Result<Self> {
         let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
         if url.password().is_some() {
             bail!(Trouble::Usage(format!(
@@ -64,25 +76,40 @@ impl Target {
         if url.query().is_some() || url.fragment().is_some() {
             bail!(refuse("a ? or # of a name is written %3F or %23"));
         }
-        let decode = |part: &str| {
-            let decoded = percent_decode_str(part).decode_utf8();
-            match decoded {
-                Ok(text) if !text.contains(char::is_control) => Ok(text.into_owned()),
-                _ => Err(refuse("it holds control characters, or is not UTF-8")),
-            }
+        let host = match url.host() {
+            Some(url::Host::Ipv6(address)) => address.to_string(),
+            Some(host) => decode(&host.to_string())?,
+            None => bail!(refuse("it names no host")),
         };
-        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let user = decode(url.username())?;
         Ok(Self {
-            implicit_tls,
-            host: match url.host() {
-                Some(url::Host::Ipv6(address)) => address.to_string(),
-                Some(host) => decode(&host.to_string())?,
-                None => bail!(refuse("it names no host")),
+            server: Target {
+                implicit_tls,
+                host,
+                port: url.port().unwrap_or(port),
+                user: Some(user).filter(|user| !user.is_empty()),
+                folder: None,
             },
-            port: url.port().unwrap_or(port),
-            user: some(decode(url.username())?),
-            folder: some(decode(url.path().strip_prefix('/').unwrap_or_default())?),
+            path: path(url.path().strip_prefix('/').unwrap_or_default())?,
         })
+    }
+}
+
+impl Target {
+    /// Reads `ftp://user@host:port/folder`, or `@name` or `@name/folder` for a bookmark.
+    ///
+    /// # Errors
+    /// [`Trouble::Usage`] mostly, which says what is wrong and never shows a password.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(Place::parse(text)?.into())
+    }
+
+    /// Reads host, port, user and folder from a URL (RFC 1738 §3.2).
+    ///
+    /// # Errors
+    /// See [`Self::parse`]; the URL may hold a password, so its text is never shown.
+    pub fn from_url(text: &str) -> Result<Self> {
+        Ok(Place::from_url(text)?.into())
     }
 
     /// The target as a URL that [`Self::from_url`] reads. `None` if it cannot be one, as with an odd host name.
@@ -114,6 +141,49 @@ impl Target {
         let url = String::from(url);
         (Self::from_url(&url).ok().as_ref() == Some(self)).then_some(url)
     }
+}
+
+impl From<Place> for Target {
+    /// The place as a folder to begin in.
+    fn from(place: Place) -> Self {
+        Self {
+            folder: Some(place.path.text).filter(|folder| !folder.is_empty()),
+            ..place.server
+        }
+    }
+}
+
+fn refuse(why: &str) -> Trouble {
+    Trouble::Usage(format!(
+        "the URL is no good: {why}; a server is written ftp://user@host:port/folder"
+    ))
+}
+
+/// A part of a URL without its `%XX`.
+fn decode(part: &str) -> Result<String, Trouble> {
+    let decoded = percent_decode_str(part).decode_utf8();
+    match decoded {
+        Ok(text) if !text.contains(char::is_control) => Ok(text.into_owned()),
+        _ => Err(refuse("it holds control characters, or is not UTF-8")),
+    }
+}
+
+/// The path of a URL, in which `%XX` is as good as quotes.
+fn path(written: &str) -> Result<Word, Trouble> {
+    let mut chars = Vec::new();
+    let mut rest = written;
+    while !rest.is_empty() {
+        let plain = rest.find('%').unwrap_or(rest.len());
+        chars.extend(rest[..plain].chars().map(|c| (c, false)));
+        rest = &rest[plain..];
+        // A character of several bytes is several of these.
+        let escapes = rest.split_inclusive('%').skip(1);
+        let whole = escapes.take_while(|escape| escape.len() == 3).count();
+        let end = rest.len().min(3 * (whole + 1));
+        chars.extend(decode(&rest[..end])?.chars().map(|c| (c, true)));
+        rest = &rest[end..];
+    }
+    Ok(Word::pattern(chars))
 }
 
 impl Options {
@@ -156,6 +226,27 @@ mod tests {
         assert_eq!((target.port, target.user), (21, None));
         let target = Target::from_url("ftps://h.example/").unwrap();
         assert_eq!((target.port, target.implicit_tls), (990, true));
+    }
+
+    #[test]
+    fn what_a_path_stands_for() {
+        for (url, text, glob) in [
+            ("ftp://h", "", None),
+            ("ftp://h/", "", None),
+            ("ftp://h/a/b%20c", "a/b c", None),
+            ("ftp://h/%2Fetc/x", "/etc/x", None),
+            ("ftp://h//etc/x", "/etc/x", None),
+            ("ftp://h/gr%C3%BC%C3%9Fe-ü", "grüße-ü", None),
+            ("ftp://h/d/*.log", "d/*.log", Some("d/*.log")),
+            ("ftp://h/d/%2A.log", "d/*.log", None),
+            ("ftp://h/%2A%5B/*", "*[/*", Some("\\*\\[/*")),
+            ("ftp://h/100%", "100%", None),
+            ("ftp://h/%zz%4", "%zz%4", None),
+            ("ftp://h/%41%42C%2a*%", "ABC**%", Some("ABC\\**%")),
+        ] {
+            let path = Place::from_url(url).unwrap().path;
+            assert_eq!((&*path.text, path.glob.as_deref()), (text, glob), "{url}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Text for the screen: cleaned of what a terminal would obey, and numbers that people can read.
 
 use super::error::Trouble;
+use super::events::{self, Event};
+use super::json::Object;
 use super::progress;
 use crate::protocol::reply::Reply;
 use std::borrow::Cow;
@@ -24,7 +26,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 /// Control characters (C0, C1, DEL), the direction marks of Unicode, and characters that cannot be seen. The joiners
 /// U+200C and U+200D stay: real scripts are written with them.
-fn is_unfit(c: char) -> bool {
+pub(super) fn is_unfit(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
             | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
@@ -42,10 +44,10 @@ pub fn reply(reply: &Reply) -> String {
     shown
 }
 
-/// Writes one cleaned line on standard error, where everything goes that is not data.
+/// Writes one cleaned line on standard error, where everything goes that is not data. What a program would want to read
+/// is an [`Event`] of its own.
 pub fn say(line: &str) {
-    // Nobody is left to tell when standard error itself is closed.
-    let _ = progress::aside(|| writeln!(io::stderr(), "{}", clean(line)));
+    Event::Message(line.to_owned()).tell();
 }
 
 /// Asks on the terminal, and gives the line that is typed.
@@ -61,19 +63,19 @@ pub fn ask(question: &str) -> io::Result<String> {
     Ok(answer)
 }
 
-/// Writes lines on standard output, cleaned. A reader that went away is no failure.
+/// Writes lines on standard output, cleaned; for programs each as an object that has it as it is. A reader that went
+/// away is no failure.
 ///
 /// # Errors
 /// Standard output cannot be written, on a full disk for instance.
 pub fn show(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Trouble> {
-    print(
-        lines
-            .into_iter()
-            .map(|line| clean(line.as_ref()).into_owned()),
-    )
+    print(lines.into_iter().map(|line| match events::is_json() {
+        true => Object::default().with("text", line.as_ref()).to_string(),
+        false => clean(line.as_ref()).into_owned(),
+    }))
 }
 
-/// Writes lines that are clean already, with colours perhaps, on standard output.
+/// Writes lines that are clean already, with colours perhaps, or JSON, on standard output.
 ///
 /// # Errors
 /// See [`show`].
@@ -91,6 +93,14 @@ pub fn print(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Tro
         ))),
         _ => Ok(()),
     }
+}
+
+/// Writes objects on standard output.
+///
+/// # Errors
+/// See [`show`].
+pub fn rows(rows: impl IntoIterator<Item = Object>) -> Result<(), Trouble> {
+    print(rows.into_iter().map(|row| row.to_string()))
 }
 
 /// Checks that `name` names one file of one folder: no path, no control characters.

@@ -3,11 +3,13 @@
 use super::connection::Connection;
 use super::error::{Trouble, local_trouble};
 use super::jobs::{Job, Way, What};
+use super::mirror::Tally;
 use super::{listing, text};
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
 use anyhow::Result;
+use jiff::Timestamp;
 use std::fs::{self, DirEntry};
 use std::path::Path;
 
@@ -23,6 +25,8 @@ pub(super) struct Found {
     pub(super) jobs: Vec<Job>,
     /// What there is and cannot be moved.
     pub(super) faults: Vec<anyhow::Error>,
+    /// What else a mirror has come to there.
+    pub(super) tally: Tally,
 }
 
 /// Makes the other side's folder, and says what is to be moved into it.
@@ -30,12 +34,7 @@ pub(super) struct Found {
 /// # Errors
 /// The folder could not be made or listed, or a connection broke.
 pub(super) fn open(way: Way, connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
-    if depth > DEEPEST {
-        let text = format!(
-            "there are more than {DEEPEST} folders in each other; a link may lead in a circle"
-        );
-        return Err(Trouble::Failed(text).into());
-    }
+    check_depth(depth)?;
     match way {
         Way::Down => remote(connection, job, depth),
         Way::Up => {
@@ -43,6 +42,17 @@ pub(super) fn open(way: Way, connection: &mut Connection, job: &Job, depth: u32)
             local(job, depth)
         }
     }
+}
+
+/// # Errors
+/// The folder is too deep in others.
+pub(super) fn check_depth(depth: u32) -> Result<(), Trouble> {
+    if depth <= DEEPEST {
+        return Ok(());
+    }
+    Err(Trouble::Failed(format!(
+        "there are more than {DEEPEST} folders in each other; a link may lead in a circle"
+    )))
 }
 
 fn remote(connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
@@ -58,7 +68,7 @@ fn remote(connection: &mut Connection, job: &Job, depth: u32) -> Result<Found> {
     });
     Ok(Found {
         jobs: jobs.collect(),
-        faults: Vec::new(),
+        ..Found::default()
     })
 }
 
@@ -70,21 +80,31 @@ fn of_entry(connection: &Connection, entry: &Entry, depth: u32) -> What {
     }
 }
 
-/// A file as a listing tells of it. The times of a `LIST` are those of a minute or a day.
+/// A file as a listing tells of it. The times of a `LIST` are those of a minute or a day: better than none.
 pub(super) fn file(connection: &Connection, entry: &Entry) -> What {
+    let able = &connection.abilities;
     What::File {
         size: entry.size.filter(|_| entry.kind == Kind::File),
-        modified: entry.modified.filter(|_| connection.abilities.mlsd),
+        modified: entry
+            .modified
+            .filter(|_| entry.kind == Kind::File && (able.mlsd || !able.mdtm)),
     }
 }
 
-fn local(job: &Job, depth: u32) -> Result<Found> {
-    let folder = job.local();
-    let fault = |error| local_trouble("list", &folder, &error);
-    let mut entries: Vec<DirEntry> = fs::read_dir(&folder)
+/// What is in a folder on this side, by name.
+///
+/// # Errors
+/// [`Trouble::Local`].
+pub(super) fn list(folder: &Path) -> Result<Vec<DirEntry>, Trouble> {
+    let mut entries: Vec<DirEntry> = fs::read_dir(folder)
         .and_then(Iterator::collect)
-        .map_err(fault)?;
+        .map_err(|error| local_trouble("list", folder, &error))?;
     entries.sort_by_key(DirEntry::file_name);
+    Ok(entries)
+}
+
+fn local(job: &Job, depth: u32) -> Result<Found> {
+    let entries = list(&job.local())?;
     let mut found = Found::default();
     for entry in entries {
         let path = entry.path();
@@ -101,7 +121,7 @@ fn local(job: &Job, depth: u32) -> Result<Found> {
 }
 
 /// What there is to be sent at a path, if anything.
-fn of_path(path: &Path, depth: u32) -> Option<What> {
+pub(super) fn of_path(path: &Path, depth: u32) -> Option<What> {
     let Ok(metadata) = fs::metadata(path) else {
         // Whoever opens it will say what is wrong.
         return Some(What::FILE);
@@ -111,9 +131,10 @@ fn of_path(path: &Path, depth: u32) -> Option<What> {
         true if path.is_symlink() => "a link to a folder",
         true => return Some(What::Folder { depth: depth + 1 }),
         false if metadata.is_file() => {
+            let modified = metadata.modified().ok();
             return Some(What::File {
                 size: Some(metadata.len()),
-                modified: None,
+                modified: modified.and_then(|time| Timestamp::try_from(time).ok()),
             });
         }
         false => "neither a file nor a folder",
@@ -123,7 +144,10 @@ fn of_path(path: &Path, depth: u32) -> Option<What> {
 }
 
 /// Makes a folder on the server, and those above it where they are missing.
-fn make(connection: &mut Connection, folder: &str) -> Result<()> {
+///
+/// # Errors
+/// The server refused, or the connection broke.
+pub(super) fn make(connection: &mut Connection, folder: &str) -> Result<()> {
     let Some(refusal) = mkd(connection, folder)? else {
         return Ok(());
     };

@@ -28,6 +28,27 @@ impl Word {
         }
     }
 
+    /// A word that stands outside of quotes and holds nothing of a glob: an option, or `-`.
+    #[must_use]
+    pub fn bare(text: impl Into<String>) -> Self {
+        Self {
+            bare: true,
+            ..Self::literal(text)
+        }
+    }
+
+    /// A word that is a glob where characters of one are not `quoted`, and no more than its text besides.
+    pub(super) fn pattern(chars: impl IntoIterator<Item = (char, bool)>) -> Self {
+        let mut builder = Builder::default();
+        for (c, quoted) in chars {
+            match quoted {
+                true => builder.push_quoted(c),
+                false => builder.push_bare(c),
+            }
+        }
+        builder.finish()
+    }
+
     /// Whether the word stands for standard input or output.
     #[must_use]
     pub fn is_stream(&self) -> bool {

@@ -340,8 +340,27 @@ pub fn check(
     code: i32,
     script: impl FnOnce(&mut Session) + Send + 'static,
 ) -> Run {
+    check_with(place, &["--port", "{port}"], typed, code, script)
+}
+
+/// The same for a client with these arguments, in which `{port}` is the server's, and `{}` the server and its port.
+#[track_caller]
+pub fn check_with(
+    place: &Place,
+    arguments: &[&str],
+    typed: &str,
+    code: i32,
+    script: impl FnOnce(&mut Session) + Send + 'static,
+) -> Run {
     let server = Server::play(script);
-    let run = place.ftp(&server, typed);
+    let port = server.port.to_string();
+    let filled = |word: &&str| {
+        let address = format!("127.0.0.1:{port}");
+        word.replace("{port}", &port).replace("{}", &address)
+    };
+    let arguments: Vec<String> = arguments.iter().map(filled).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let run = place.run(&arguments, None, typed);
     assert_eq!(run.code, Some(code), "{run}");
     server.finish(&run);
     run

@@ -5,7 +5,7 @@ use std::io::Write;
 
 /// Answers one listing command.
 #[track_caller]
-fn list(s: &mut Session, command: &str, rows: &[u8]) {
+pub(super) fn list(s: &mut Session, command: &str, rows: &[u8]) {
     let data = s.epsv();
     s.expect(command, "150 here it comes");
     data.send(rows);

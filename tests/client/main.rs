@@ -2,11 +2,16 @@
 
 mod ahead;
 mod download;
+mod exit_codes;
 #[allow(unreachable_pub)] // a test is nobody's library
 mod fake;
+mod hostile;
 mod interrupt;
+mod json;
 mod listing;
 mod long;
+mod mirror;
+mod oneshot;
 mod progress;
 mod resume;
 mod retries;
@@ -14,6 +19,7 @@ mod script;
 mod session;
 #[allow(unreachable_pub)]
 mod terminal;
+#[allow(unreachable_pub)]
 mod tree;
 mod upload;
 mod verbs;

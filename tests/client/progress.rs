@@ -116,7 +116,7 @@ fn is_over(shown: &Shown) -> bool {
 
 #[test]
 fn a_bar_fits_its_terminal_and_is_gone_before_the_result() {
-    for (columns, expected) in [(40, "late日本…日本語  "), (80, "late日本語…語日本語 [")]
+    for (columns, expected) in [(40, "late日本語日本   "), (80, "late日本語日本語日 [")]
     {
         let place = Place::new();
         let gate = Gate::default();

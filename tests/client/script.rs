@@ -1,6 +1,6 @@
 //! Commands that nobody types: `-c`, `-b`, lines that may fail, and passwords from `~/.netrc`.
 
-use super::fake::{Place, Run, Server, Session, check};
+use super::fake::{Place, Run, Server, Session, check, check_with};
 use std::os::unix::fs::PermissionsExt;
 
 /// Runs a client with these arguments and nothing on standard input, and checks how it ended.
@@ -12,12 +12,8 @@ fn scripted(
     code: i32,
     script: impl FnOnce(&mut Session) + Send + 'static,
 ) -> Run {
-    let server = Server::play(script);
-    let port = server.port.to_string();
-    let run = place.run(&[&["--port", &port], arguments].concat(), None, typed);
-    assert_eq!(run.code, Some(code), "{run}");
-    server.finish(&run);
-    run
+    let arguments = [&["--port", "{port}"], arguments].concat();
+    check_with(place, &arguments, typed, code, script)
 }
 
 #[test]

@@ -13,6 +13,8 @@ const ROWS: u16 = 24;
 
 pub struct Terminal {
     session: PtySession,
+    /// What was shown before the first prompt.
+    pub welcome: String,
     screen: avt::Terminal,
     /// The beginning of a character, whose other bytes are still to come.
     rest: Vec<u8>,
@@ -41,6 +43,19 @@ impl Terminal {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        let mut terminal = Self::silent(place, server, columns, arguments, variables);
+        terminal.welcome = terminal.sees(PROMPT);
+        terminal
+    }
+
+    /// The same, not at a prompt yet, or never.
+    pub fn silent(
+        place: &Place,
+        server: &Server,
+        columns: u16,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         // The pseudo-terminal has no size of its own before somebody sets one.
         let mut command = Command::new("sh");
         command
@@ -57,13 +72,12 @@ impl Terminal {
             .envs(variables.iter().copied())
             .current_dir(place.path(""));
         let options = Options::new().timeout_ms(Some(PATIENCE));
-        let mut terminal = Self {
+        Self {
             session: spawn_with_options(command, options).unwrap(),
+            welcome: String::new(),
             screen: avt::Terminal::with_scrollback(columns.into(), ROWS.into(), None).unwrap(),
             rest: Vec::new(),
-        };
-        terminal.sees(PROMPT);
-        terminal
+        }
     }
 
     /// Waits for a text, and gives what came before it.
@@ -143,14 +157,18 @@ impl Terminal {
 
     /// Types a line.
     pub fn types(&mut self, line: &str) {
-        self.session.send(&format!("{line}\r")).unwrap();
+        self.presses(&format!("{line}\r"));
+    }
+
+    /// Presses keys.
+    pub fn presses(&mut self, keys: &str) {
+        self.session.send(keys).unwrap();
         self.session.flush().unwrap();
     }
 
     /// Presses Ctrl-C.
     pub fn interrupt(&mut self) {
-        self.session.send("\x03").unwrap();
-        self.session.flush().unwrap();
+        self.presses("\x03");
     }
 
     /// Waits for the client's end, and gives its exit code.

@@ -4,7 +4,7 @@ use super::fake::{Place, Server, Session, check};
 
 /// Answers a listing of a folder.
 #[track_caller]
-fn lists(s: &mut Session, folder: &str, rows: &str) {
+pub fn lists(s: &mut Session, folder: &str, rows: &str) {
     let data = s.epsv();
     s.expect(&format!("MLSD {folder}"), "150 here it comes");
     data.send(rows.as_bytes());

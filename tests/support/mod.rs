@@ -7,24 +7,30 @@
 
 mod client;
 mod data;
+mod link;
 mod process;
 mod raw;
+pub(crate) mod readme;
+mod relay;
 mod reply;
 mod server;
 mod sockets;
 mod tls;
+mod trees;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
+pub(crate) use link::Link;
 pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, pss_kib, raise_file_limit, signal,
     threads,
 };
 pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
 pub(crate) use tls::{TlsClient, Wire};
+pub(crate) use trees::{Tree, grow, odd_names, tree};
 
 use std::path::Path;
 use std::thread;

@@ -327,10 +327,10 @@ fn clean(program: &str) -> Command {
 }
 
 /// What a process has written so far. A thread empties the pipe, so that the process never waits for a reader.
-struct Text(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Text(Arc<Mutex<Vec<u8>>>);
 
 impl Text {
-    fn collect(mut pipe: impl Read + Send + 'static) -> Self {
+    pub(crate) fn collect(mut pipe: impl Read + Send + 'static) -> Self {
         let text = Arc::new(Mutex::new(Vec::new()));
         let ours = Arc::clone(&text);
         thread::spawn(move || {
@@ -343,7 +343,7 @@ impl Text {
         Self(ours)
     }
 
-    fn get(&self) -> String {
+    pub(crate) fn get(&self) -> String {
         let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&text).into_owned()
     }

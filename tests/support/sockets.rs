@@ -72,6 +72,16 @@ impl Active {
         Self(listener)
     }
 
+    /// The same, for connections of which no more than about so many bytes are on their way at a time.
+    #[track_caller]
+    pub(crate) fn narrow(address: impl Into<IpAddr>, bytes: usize) -> Self {
+        let active = Self::at(address);
+        SockRef::from(&active.0)
+            .set_recv_buffer_size(bytes)
+            .expect("the option is set");
+        active
+    }
+
     /// A port of this address that is taken, and where nobody listens.
     #[track_caller]
     pub(crate) fn deaf(address: Ipv4Addr) -> Self {

@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The password of whoever logs in. Anonymous clients may say anything.
-pub(crate) const PASSWORD: &str = "guest";
+pub(crate) use crate::programs::PASSWORD;
 
 /// A server over `root`, and a current folder `local` for the client.
 pub(crate) struct Place {

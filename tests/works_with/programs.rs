@@ -2,15 +2,19 @@
 
 use crate::support::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// The password of whoever logs in. Anonymous clients may say anything.
+pub(crate) const PASSWORD: &str = "guest";
 
 /// What a client has written to both of its outputs: `Err` when it says by its exit code that something failed.
 pub(crate) type Outcome = Result<String, String>;
@@ -71,7 +75,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(folder: &Path, name: &str, args: &[A], input:
         .current_dir(folder)
         .env("HOME", home.path())
         // Where our client has it from, for a server that wants more than "anonymous".
-        .env("FTP_PASSWORD", crate::place::PASSWORD)
+        .env("FTP_PASSWORD", PASSWORD)
         .stdin(File::open(at("input")).expect("the input"))
         .stdout(output.try_clone().expect("a descriptor"))
         .stderr(output);
@@ -142,4 +146,17 @@ pub(crate) fn say(line: &str) {
     let _ = std::io::stderr()
         .lock()
         .write_all(format!("{line}\n").as_bytes());
+}
+
+/// Says which tests were not run, at the end of those that were. Where nothing should be missing, as in CI, that is a failure.
+pub(crate) fn skipped(missing: &BTreeSet<&str>) -> ExitCode {
+    if missing.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let missing: Vec<String> = missing.iter().map(|need| format!("no {need}")).collect();
+    say(&format!("skipped: {}", missing.join(", ")));
+    if env::var_os("FTP_REQUIRE_PROGRAMS").is_some() {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }

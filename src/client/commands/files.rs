@@ -3,10 +3,12 @@
 use super::local::{self, local_names};
 use super::{DONE, each, remote_entries, remote_names};
 use crate::client::error::Trouble;
+use crate::client::events::Event;
 use crate::client::glob::{Want, split};
 use crate::client::jobs::{self, Job, Orders, Way, What};
+use crate::client::transfer::Moved;
 use crate::client::words::Word;
-use crate::client::{Client, pipe, screen, text, tree};
+use crate::client::{Client, events, pipe, screen, text, tree};
 use crate::protocol::command::Arg;
 use anyhow::Result;
 use std::fs::{self, File};
@@ -110,7 +112,10 @@ fn fetch(
     if to.is_some_and(Word::is_stream) {
         let names: Vec<String> = remotes.into_iter().map(|(name, _)| name).collect();
         return each(client, &names, |client, remote| {
-            pipe::read(client.connection()?, &remote.parse()?, &mut io::stdout())?;
+            let began = Instant::now();
+            let bytes = pipe::read(client.connection()?, &remote.parse()?, &mut io::stdout())?;
+            // What is on standard output needs no line for people.
+            Event::got(remote, None, whole(bytes, began)).note();
             Ok(())
         });
     }
@@ -119,7 +124,7 @@ fn fetch(
     let landed = |(remote, what): (String, What)| {
         let (folder, name) = match what {
             What::Folder { .. } => landing(downloads, to, remote.trim_end_matches('/'), many)?,
-            What::File { .. } => landing(downloads, to, &remote, many)?,
+            _ => landing(downloads, to, &remote, many)?,
         };
         let name = match what {
             // These say where a folder is and not what it is called: what is in it lands there itself.
@@ -130,8 +135,8 @@ fn fetch(
     };
     let jobs = remotes.into_iter().map(landed).collect::<Result<_>>()?;
     let orders = Orders {
-        way: Way::Down,
         segments: options.segments,
+        ..Orders::plain(Way::Down)
     };
     jobs::run(client, orders, jobs)
 }
@@ -182,6 +187,20 @@ fn landing(
     let Some(to) = to else {
         return Ok((downloads.to_owned(), own));
     };
+    let path = below(downloads, to)?;
+    if many || to.text.ends_with('/') || path.is_dir() {
+        return Ok((path, own));
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default().to_owned();
+    Ok((path.parent().map_or(PathBuf::new(), Path::to_owned), name))
+}
+
+/// A local path for downloads, as it was typed.
+///
+/// # Errors
+/// [`Trouble::Usage`]: it leads out of the downloads folder.
+pub(super) fn below(downloads: &Path, to: &Word) -> Result<PathBuf, Trouble> {
     let typed = local::path(&to.text, to.bare);
     if typed.is_relative() && typed.components().any(|part| part == Component::ParentDir) {
         return Err(Trouble::Usage(format!(
@@ -189,13 +208,7 @@ fn landing(
             to.text
         )));
     }
-    let path = downloads.join(typed);
-    if many || to.text.ends_with('/') || path.is_dir() {
-        return Ok((path, own));
-    }
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.unwrap_or_default().to_owned();
-    Ok((path.parent().map_or(PathBuf::new(), Path::to_owned), name))
+    Ok(downloads.join(typed))
 }
 
 pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
@@ -264,11 +277,17 @@ fn put_input(client: &mut Client, to: Option<&Word>) -> Result<ControlFlow<()>> 
     let start = Instant::now();
     let bytes = pipe::put(client.connection()?, &remote, &mut io::stdin().lock())?;
     client.wrote(&to.text);
-    text::say(&format!(
-        "sent {remote}: {}",
-        text::rate(bytes, start.elapsed())
-    ));
+    Event::sent(&to.text, None, whole(bytes, start)).tell();
     DONE
+}
+
+/// A transfer from the first byte to the last.
+fn whole(bytes: u64, began: Instant) -> Moved {
+    Moved {
+        bytes,
+        resumed_at: 0,
+        took: began.elapsed(),
+    }
 }
 
 pub(super) fn append(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
@@ -286,10 +305,12 @@ pub(super) fn append(client: &mut Client, arguments: &[Word]) -> Result<ControlF
         let start = Instant::now();
         let bytes = pipe::append(client.connection()?, &remote, &mut file)?;
         client.wrote(remote.as_str());
-        text::say(&format!(
-            "added to {remote}: {}",
-            text::rate(bytes, start.elapsed())
-        ));
+        Event::Added {
+            remote: remote.to_string(),
+            local: path.to_owned(),
+            moved: whole(bytes, start),
+        }
+        .tell();
         Ok(())
     })
 }
@@ -313,7 +334,7 @@ fn view(
     each(client, &remotes, |client, remote| {
         let remote: Arg = remote.parse()?;
         let mut output = io::stdout();
-        if !output.is_terminal() {
+        if !output.is_terminal() || events::is_json() {
             pipe::read(client.connection()?, &remote, &mut output)?;
             return Ok(output.flush()?);
         }

@@ -1,7 +1,7 @@
 //! Verbs about this side: the local folder, and the shell.
 
 use super::DONE;
-use super::remote::show;
+use super::remote::{heading, show};
 use crate::client::error::Trouble;
 use crate::client::glob::{Name, Want, expand};
 use crate::client::words::Word;
@@ -42,14 +42,16 @@ pub(in crate::client) fn names_in(folder: &Path) -> Vec<Name> {
 pub(super) fn local_names(words: &[Word], want: Want) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for word in words {
+        // What was typed means the home folder with its `~`, and not a file called `~` that a glob has found.
+        let home = word.bare && (word.text == "~" || word.text.starts_with("~/"));
         let names = expand(word, want, |folder| {
-            let folder = path(folder, word.bare);
+            let folder = path(folder, home);
             Ok(read(&folder).map(|_| names_in(&folder)).map_err(|error| {
                 Trouble::Local(format!("cannot list {}: {error}", folder.display()))
             })?)
         })?;
         for name in names {
-            let path = path(&name, word.bare).into_os_string();
+            let path = path(&name, home).into_os_string();
             found.push(path.into_string().map_err(|path| {
                 Trouble::Local(format!("the name {} is not UTF-8 text", path.display()))
             })?);
@@ -115,9 +117,9 @@ pub(super) fn lls(_: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>>
             None => listed(&path(&word.text, word.bare))?,
         };
         if arguments.len() > 1 {
-            text::show([format!("{}:", word.text)])?;
+            heading(&word.text)?;
         }
-        show(&entries)?;
+        show(&entries, Some(&*word.text).filter(|_| word.glob.is_none()))?;
     }
     DONE
 }

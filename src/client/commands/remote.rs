@@ -3,9 +3,11 @@
 use super::{DONE, each, remote_names};
 use crate::client::connection::Connection;
 use crate::client::error::Trouble;
+use crate::client::events::Event;
 use crate::client::glob::{Name, Want, expand, split};
+use crate::client::json::{Object, Value};
 use crate::client::words::Word;
-use crate::client::{Client, listing, names, screen, text};
+use crate::client::{Client, events, listing, names, screen, text};
 use crate::protocol::command::Command;
 use crate::protocol::entry::Entry;
 use crate::protocol::reply::Class;
@@ -22,18 +24,24 @@ pub(super) fn ls(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<
         if asked.is_empty() {
             let entries = listing::entries(client.connection()?, None)?;
             client.listed("", &entries);
-            show(&entries)?;
+            show(&entries, None)?;
             return DONE;
         }
         let asked: Vec<Word> = asked.into_iter().cloned().collect();
         return each(client, &asked, |client, folder| {
-            text::show([format!("{folder}:")])?;
             let word = asked.iter().find(|word| word.text == folder);
-            show(&matching(client, word.unwrap_or(&asked[0]))?)
+            heading(folder)?;
+            list(client, word.unwrap_or(&asked[0]))
         });
     };
-    show(&matching(client, one)?)?;
+    list(client, one)?;
     DONE
+}
+
+fn list(client: &mut Client, word: &Word) -> Result<()> {
+    let entries = matching(client, word)?;
+    // What matches a glob has its folder in its name.
+    show(&entries, Some(&*word.text).filter(|_| word.glob.is_none()))
 }
 
 fn is_option(word: &Word) -> bool {
@@ -69,8 +77,21 @@ fn matching(client: &mut Client, word: &Word) -> Result<Vec<Entry>> {
         .collect())
 }
 
-/// Shows entries: on a terminal as a table, else just their names.
-pub(super) fn show(entries: &[Entry]) -> Result<()> {
+/// Tells people which of several folders comes now. Programs find it in each row.
+pub(super) fn heading(folder: &str) -> Result<()> {
+    match events::is_json() {
+        true => Ok(()),
+        false => Ok(text::show([format!("{folder}:")])?),
+    }
+}
+
+/// Shows entries: on a terminal as a table, else just their names, and to programs all that is known.
+pub(super) fn show(entries: &[Entry], folder: Option<&str>) -> Result<()> {
+    if events::is_json() {
+        return Ok(text::rows(
+            entries.iter().map(|entry| listing::row(entry, folder)),
+        )?);
+    }
     if !io::stdout().is_terminal() {
         text::show(entries.iter().map(|entry| &entry.name))?;
         return Ok(());
@@ -104,13 +125,16 @@ pub(super) fn cdup(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
 fn arrived(client: &mut Client) -> Result<ControlFlow<()>> {
     client.moved();
     if let Some(folder) = client.ask_folder()? {
-        text::say(&format!("now in {folder}"));
+        Event::Entered(folder).tell();
     }
     DONE
 }
 
 pub(super) fn pwd(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
     match client.ask_folder()? {
+        Some(folder) if events::is_json() => {
+            text::rows([Object::default().with("folder", folder)])?;
+        }
         Some(folder) => text::show([folder])?,
         None => text::say("the server does not tell its current folder"),
     }
@@ -118,7 +142,13 @@ pub(super) fn pwd(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>> {
 }
 
 pub(super) fn rm(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    change(client, arguments, Want::Files, "removed", Command::Dele)
+    change(
+        client,
+        arguments,
+        Want::Files,
+        Event::Removed,
+        Command::Dele,
+    )
 }
 
 pub(super) fn mkdir(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
@@ -127,26 +157,32 @@ pub(super) fn mkdir(client: &mut Client, arguments: &[Word]) -> Result<ControlFl
         .iter()
         .map(|word| Word::literal(&word.text))
         .collect();
-    change(client, &plain, Want::Folders, "made", Command::Mkd)
+    change(client, &plain, Want::Folders, Event::Made, Command::Mkd)
 }
 
 pub(super) fn rmdir(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    change(client, arguments, Want::Folders, "removed", Command::Rmd)
+    change(
+        client,
+        arguments,
+        Want::Folders,
+        Event::Removed,
+        Command::Rmd,
+    )
 }
 
-/// Sends a command for each of the names, and tells what it `did`.
+/// Sends a command for each of the names, and tells what it `did` there.
 fn change(
     client: &mut Client,
     arguments: &[Word],
     want: Want,
-    did: &str,
+    did: impl Fn(String) -> Event,
     command: impl Fn(crate::protocol::command::Arg) -> Command,
 ) -> Result<ControlFlow<()>> {
     let paths = remote_names(client, arguments, want)?;
     each(client, &paths, |client, path| {
         client.wrote(path);
         client.connection()?.expect(&command(path.parse()?))?;
-        text::say(&format!("{did} {path}"));
+        did(path.to_owned()).tell();
         Ok(())
     })
 }
@@ -165,12 +201,16 @@ pub(super) fn rename(client: &mut Client, arguments: &[Word]) -> Result<ControlF
         return Err(Trouble::Refused(reply).into());
     }
     connection.expect(&Command::Rnto(to.parse()?))?;
-    text::say(&format!("renamed {from} to {to}"));
+    Event::Renamed {
+        from: from.clone(),
+        to,
+    }
+    .tell();
     DONE
 }
 
 pub(super) fn size(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    ask(client, arguments, |connection, path| {
+    ask(client, arguments, "size", |connection, path| {
         connection.use_image_type()?;
         let reply = connection.expect(&Command::Size(path.parse()?))?;
         Ok(reply.text().to_owned())
@@ -178,13 +218,16 @@ pub(super) fn size(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
 }
 
 pub(super) fn modtime(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
-    ask(client, arguments, |connection, path| {
+    ask(client, arguments, "modified", |connection, path| {
         let reply = connection.expect(&Command::Mdtm(path.parse()?))?;
         // What is no time is shown as it came.
         let time = parse_time(reply.text().trim());
         Ok(time.map_or_else(
             || reply.text().to_owned(),
-            |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            |time| match events::is_json() {
+                true => time.to_string(),
+                false => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            },
         ))
     })
 }
@@ -195,7 +238,7 @@ pub(super) fn hash(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
         return DONE;
     }
     client.connect()?;
-    ask(client, arguments, |connection, path| {
+    ask(client, arguments, "hash", |connection, path| {
         let reply = connection.expect(&Command::Hash(path.parse()?))?;
         // draft-bryan-ftpext-hash: algorithm, range, checksum, name.
         let mut words = reply.text().split(' ');
@@ -206,16 +249,28 @@ pub(super) fn hash(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
     })
 }
 
-/// Shows an answer about each of the files: alone for one that was named, else with the name behind.
+/// Shows an answer about each of the files: alone for one that was named, else with the name behind. For programs it is
+/// the value of `key`.
 fn ask(
     client: &mut Client,
     arguments: &[Word],
+    key: &'static str,
     answer: impl Fn(&mut Connection, &str) -> Result<String>,
 ) -> Result<ControlFlow<()>> {
     let paths = remote_names(client, arguments, Want::Files)?;
     let named = paths.len() == 1 && arguments[0].glob.is_none();
     each(client, &paths, |client, path| {
         let answer = answer(client.connection()?, path)?;
+        if events::is_json() {
+            // A number, if it is one.
+            let value = answer
+                .trim()
+                .parse()
+                .map_or(Value::Text(answer), Value::Number);
+            return Ok(text::rows([Object::default()
+                .with("name", path)
+                .with(key, value)])?);
+        }
         text::show([match named {
             true => answer,
             false => format!("{answer}  {path}"),
@@ -233,8 +288,8 @@ pub(super) fn chmod(client: &mut Client, arguments: &[Word]) -> Result<ControlFl
             let error = format!("\"{typed}\" is no mode: it is written as in chmod 644 FILE");
             Trouble::Usage(error)
         })?;
-    let did = format!("set to {mode:03o}:");
-    change(client, &arguments[1..], Want::All, &did, |path| {
+    let did = |remote| Event::ModeSet { remote, mode };
+    change(client, &arguments[1..], Want::All, did, |path| {
         Command::Site(Site::Chmod(mode, path))
     })
 }
@@ -259,7 +314,16 @@ fn raw(client: &mut Client, line: &str) -> Result<ControlFlow<()>> {
         return Err(Trouble::Refused(reply).into());
     }
     let code = reply.code();
-    text::show(reply.lines().iter().map(|line| format!("{code} {line}")))?;
+    if events::is_json() {
+        let row = |line: &String| {
+            Object::default()
+                .with("reply", u64::from(code.0))
+                .with("text", line.as_str())
+        };
+        text::rows(reply.lines().iter().map(row))?;
+    } else {
+        text::show(reply.lines().iter().map(|line| format!("{code} {line}")))?;
+    }
     let verb = line
         .split(' ')
         .next()

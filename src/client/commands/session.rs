@@ -2,9 +2,10 @@
 
 use super::{DONE, VERBS, Verb};
 use crate::client::error::Trouble;
+use crate::client::json::Object;
 use crate::client::target::{FTP_PORT, Target};
 use crate::client::words::Word;
-use crate::client::{Client, bookmarks, screen, text};
+use crate::client::{Client, bookmarks, events, screen, text};
 use anyhow::Result;
 use log::LevelFilter;
 use std::ops::ControlFlow;
@@ -33,7 +34,7 @@ pub(super) fn open(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
             })?;
     }
     client.reopen(target)?;
-    connected(client);
+    client.connected(false).tell();
     DONE
 }
 
@@ -51,16 +52,8 @@ pub(super) fn user(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
     };
     // Few servers take a second USER in a session, so there is a new one.
     client.reopen(target)?;
-    connected(client);
+    client.connected(false).tell();
     DONE
-}
-
-fn connected(client: &Client) {
-    let options = client.options();
-    text::say(&format!(
-        "connected to {} port {} as {}",
-        options.host, options.port, options.user
-    ));
 }
 
 pub(super) fn bookmark(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
@@ -73,6 +66,14 @@ pub(super) fn bookmark(client: &mut Client, arguments: &[Word]) -> Result<Contro
             let bookmarks = bookmarks::list()?;
             if bookmarks.is_empty() {
                 text::say("no bookmarks yet: bookmark add NAME keeps this server and folder");
+            }
+            if events::is_json() {
+                text::rows(
+                    bookmarks
+                        .into_iter()
+                        .map(|(name, url)| Object::default().with("name", name).with("url", url)),
+                )?;
+                return DONE;
             }
             let width = bookmarks.iter().map(|(name, _)| name.chars().count()).max();
             let width = width.unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::Completes::{
     Bookmarks, Downloads, Local, LocalFolders, Nothing, Remote, RemoteFolders, Verbs,
 };
-use super::{Completes, Handler, Verb, files, local, remote, session};
+use super::{Completes, Handler, Verb, files, local, mirror, remote, session};
 
 /// A row: a verb that talks to the server, has no other names, and for which Tab offers nothing.
 const fn row(usage: &'static str, name: &'static str, help: &'static str, run: Handler) -> Verb {
@@ -43,7 +43,7 @@ impl Verb {
 }
 
 /// All verbs, in the order of `help`.
-pub const VERBS: [Verb; 38] = [
+pub const VERBS: [Verb; 39] = [
     row(
         "ls [FOLDER]...",
         "ls",
@@ -101,6 +101,19 @@ pub const VERBS: [Verb; 38] = [
         "Upload all FILEs, or all that match globs",
         files::mput,
     ).completes(&[Local]),
+    row(
+        "mirror [-R] [--delete] [--dry-run] FOLDER [OTHER]",
+        "mirror",
+        "Make a local copy of FOLDER and all that is in it, or with -R one on the server\n\
+         Only what differs in size or time is copied. The copy is called OTHER, or as FOLDER is, and lands where get and put \
+         would have it. Listings by MLSD have times to the second and others to the minute or the day, which is as \
+         exactly as times are compared then. On a server that takes no times (MFMT), -R leaves alone what has the same size \
+         there and is not older.\n\
+         --delete removes from the copy what FOLDER does not have, unless the listing of FOLDER is not to be relied on, and \
+         also what is a file on one side and a folder on the other. Local links are never followed there.\n\
+         --dry-run changes nothing, and shows what would be done.",
+        mirror::mirror,
+    ).completes(&[RemoteFolders, Downloads]),
     row(
         "append FILE [REMOTE]",
         "append",

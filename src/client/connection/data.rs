@@ -7,7 +7,7 @@ use crate::copy::Pace;
 use crate::stream::{Stream, timed_out};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -192,6 +192,15 @@ impl Connecting {
             socket: begin(),
             address,
             deadline: Instant::now() + limit,
+        }
+    }
+
+    /// Makes its close a reset from now on, for an upload: if this process is killed before the transfer begins, the server
+    /// must not take nothing for the file.
+    pub(in crate::client) fn reset_on_close(&self) {
+        if let Ok(socket) = &self.socket {
+            // Set once more, with its error told, when the file is about to be sent.
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
         }
     }
 

@@ -2,13 +2,15 @@
 
 use super::data::{Data, Pulse};
 use super::{Connection, FAREWELL};
-use crate::client::error::{Trouble, accepted};
+use crate::client::error::{Trouble, accepted, upload_failed};
 use crate::client::interrupt;
 use crate::protocol::address::{ExtendedPassiveText, PassiveText};
 use crate::protocol::command::{Command, Epsv};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
-use crate::stream::Stream;
+use crate::stream::{Stream, timed_out};
 use anyhow::Result;
+use rustix::event::PollFlags;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// The least time for the last reply of an upload. Several megabytes may still be in the socket's buffer when the last
@@ -52,6 +54,11 @@ impl Connection {
         } else {
             0
         };
+        if matches!(command, Command::Stor(_) | Command::Appe(_)) {
+            // From before the server begins: if this process is killed right then, it must not take nothing for the file.
+            data.set_reset_on_close(true)
+                .map_err(|error| upload_failed(&error))?;
+        }
         self.write(command)?;
         match self.exchange(command, || Ok(data), |data| body(data, start)) {
             Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort(1)),
@@ -68,6 +75,7 @@ impl Connection {
         body: impl FnOnce(Data<'_>) -> Result<T>,
     ) -> Result<T> {
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
+        self.last_words = begun.lines().join(" ");
         let body = |connection: &mut Self| {
             let stream = connection.protected(open()?)?;
             body(connection.data(stream))
@@ -78,8 +86,7 @@ impl Connection {
             Class::Completion if is_end(begun.code()) => return body(self),
             Class::Completion | Class::Intermediate => {
                 self.broken = true;
-                let text = format!("the server's replies are out of order: {}", begun.code());
-                return Err(Trouble::Lost(text).into());
+                return Err(out_of_order(&begun).into());
             }
             _ => return accepted(begun).and_then(|_| body(self)),
         };
@@ -89,7 +96,8 @@ impl Connection {
                     Command::Stor(_) | Command::Appe(_) => COMMIT.max(self.limits.silence),
                     _ => self.limits.silence,
                 };
-                accepted(self.last_reply(command.verb(), limit)?)?;
+                let last = accepted(self.last_reply(command.verb(), limit)?)?;
+                self.last_words = last.lines().join(" ");
                 Ok(value)
             }
             // The last reply is asked for by an `ABOR`.
@@ -100,6 +108,32 @@ impl Connection {
                     Ok(reply) if !ours => accepted(reply).and(Err(error)),
                     _ => Err(error),
                 }
+            }
+        }
+    }
+
+    /// Makes sure that the server says nothing for so long, but that a transfer begins or never will.
+    ///
+    /// # Errors
+    /// [`Trouble::Lost`]: it did say something, and it is not known what that belongs to.
+    pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if self.control.buffer().is_empty() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let control = self.control.get_ref().stream.as_fd();
+                match interrupt::wait(control, PollFlags::IN, left, true) {
+                    Err(error) if timed_out(&error) => return Ok(()),
+                    outcome => outcome?,
+                }
+            }
+            let early = self.early.take();
+            let reply = self.reply("a transfer", Instant::now() + self.limits.silence)?;
+            match reply.class() {
+                Class::Preliminary | Class::PermanentNegative if early.is_none() => {
+                    self.early = Some(reply);
+                }
+                _ => return Err(out_of_order(&reply).into()),
             }
         }
     }
@@ -184,6 +218,13 @@ const fn is_end(code: ReplyCode) -> bool {
         code,
         ReplyCode::DATA_OPEN | ReplyCode::TRANSFER_DONE | ReplyCode::FILE_ACTION_DONE
     )
+}
+
+fn out_of_order(reply: &Reply) -> Trouble {
+    Trouble::Lost(format!(
+        "the server's replies are out of order: {}",
+        reply.code()
+    ))
 }
 
 /// The port of a 229 (RFC 2428 §3).

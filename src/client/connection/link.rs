@@ -12,6 +12,12 @@ impl Connection {
         self.broken
     }
 
+    /// What the server said at the end of the last transfer, which may be more than that it went well.
+    #[must_use]
+    pub(in crate::client) fn last_words(&self) -> &str {
+        &self.last_words
+    }
+
     /// Whether the server still listens, as far as can be told without asking it. A reply that nobody waits for is
     /// passed over here, unless it is a farewell.
     #[must_use]

@@ -1,54 +1,51 @@
 //! Those who carry out the jobs of a command: one connection each, the prompt's own and as many more as help.
 
-use super::pipeline::{Landed, Manners, Pipeline, SMALL};
+use super::pipeline::Manners;
 use super::queue::Queue;
-use super::segments::{self, Wanted};
+use super::work::Worker;
 use super::{Job, Orders, Way, What};
 use crate::client::connection::Connection;
-use crate::client::error::{Trouble, is_crowded, is_interrupted, is_temporary, is_unreachable};
+use crate::client::error::{Trouble, is_interrupted, is_unreachable};
+use crate::client::events::{Event, Failure};
 use crate::client::login::Login;
-use crate::client::progress::{Counts, Meter, Progress};
+use crate::client::progress::{Counts, Progress};
 use crate::client::transfer::Moved;
-use crate::client::{download, interrupt, text, tree, upload};
-use crate::protocol::command::Arg;
+use crate::client::{interrupt, mirror, tree};
 use anyhow::Result;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The longest wait before something is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How often one who waits for room looks whether there is any, or nothing more to do.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// All who work on the jobs of a command. Those who are still about to connect when nothing is left to do are not waited
 /// for: they find that out by themselves, and a server that does not greet them holds up nobody.
 pub(super) struct Crew {
-    way: Way,
-    login: Login,
+    pub(super) way: Way,
+    pub(super) login: Login,
+    /// How a mirror is made, if it is one, and what of.
+    mirror: Option<(mirror::Rules, String)>,
     /// There may be more than one file.
-    many: bool,
+    pub(super) many: bool,
     /// Over how many connections a file comes.
-    segments: usize,
-    counts: Arc<Counts>,
-    manners: Manners,
+    pub(super) segments: usize,
+    pub(super) counts: Arc<Counts>,
+    pub(super) manners: Manners,
     progress: Mutex<Option<Progress>>,
     queue: Mutex<Queue>,
-    changed: Condvar,
-}
-
-/// One connection, and the thread that uses it.
-struct Worker {
-    connection: Option<Connection>,
-    /// It is not the prompt's own, and can be done without.
-    helps: bool,
+    pub(super) changed: Condvar,
 }
 
 /// What a job has come to.
-enum Done {
+pub(super) enum Done {
     /// A file is moved.
     Moved(Moved),
     /// A folder is made, with this to be moved into it.
     Opened(tree::Found),
+    /// It is gone from the server, and this is to be told.
+    Removed(Event),
 }
 
 impl Crew {
@@ -60,11 +57,17 @@ impl Crew {
         most: usize,
         name: String,
     ) -> Arc<Self> {
-        let Orders { way, segments } = orders;
+        let Orders {
+            way,
+            segments,
+            mirror,
+        } = orders;
+        let mirror = mirror.map(|rules| (rules, name.clone()));
         let counts = Arc::new(Counts::new(name));
         Arc::new(Self {
             way,
             login,
+            mirror,
             many,
             segments,
             progress: Mutex::new(Some(Progress::show(&counts))),
@@ -95,30 +98,12 @@ impl Crew {
         first.connection
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(self: &Arc<Self>, worker: &mut Worker) {
-        while let Some(job) = self.take(worker) {
-            self.recruit();
-            let Some(job) = self.one_behind_the_other(worker, job) else {
-                continue;
-            };
-            match self.persist(worker, &job) {
-                Err(error) if worker.helps && is_crowded(&error) => {
-                    log::debug!("{}: {error:#}; fewer connections", job.remote);
-                    self.queue().crowd();
-                    self.put_back([job]);
-                    return;
-                }
-                outcome => self.settle(&job, outcome),
-            }
-        }
-    }
-
     /// The next job, for which others may have to be waited for; `None` if there will be no more, or no more for this worker.
-    fn take(&self, worker: &Worker) -> Option<Job> {
+    pub(super) fn take(&self, worker: &Worker) -> Option<Job> {
         let mut queue = self.queue();
         loop {
             if queue.stopped || interrupt::is_raised() || worker.helps && queue.is_crowded() {
@@ -138,14 +123,27 @@ impl Crew {
         }
     }
 
+    /// The next job, if it is a small file, and there are enough for the others too.
+    pub(super) fn take_small(&self) -> Option<Job> {
+        let mut queue = self.queue();
+        if queue.stopped || !queue.is_next(|job| self.is_small(job)) {
+            return None;
+        }
+        queue.active += 1;
+        queue.next()
+    }
+
     /// Gives jobs back that were not done, in their order.
-    fn put_back(&self, jobs: impl IntoIterator<Item = Job, IntoIter: DoubleEndedIterator>) {
+    pub(super) fn put_back(
+        &self,
+        jobs: impl IntoIterator<Item = Job, IntoIter: DoubleEndedIterator>,
+    ) {
         let mut queue = self.queue();
         for job in jobs.into_iter().rev() {
             queue.active -= 1;
             match job.what {
                 What::File { .. } => queue.files.push_front(job),
-                What::Folder { .. } => queue.folders.push(job),
+                _ => queue.folders.push(job),
             }
         }
         drop(queue);
@@ -153,7 +151,7 @@ impl Crew {
     }
 
     /// Calls for help as long as there is more to do than there are helpers.
-    fn recruit(self: &Arc<Self>) {
+    pub(super) fn recruit(self: &Arc<Self>) {
         let mut queue = self.queue();
         while queue.wants_help() {
             let crew = Arc::clone(self);
@@ -165,223 +163,80 @@ impl Crew {
     }
 
     fn help(self: &Arc<Self>) {
-        let dialled = self.login.dial(|| self.login.password());
-        match dialled {
-            Ok(connection) => {
-                let mut worker = Worker {
-                    connection: Some(connection),
-                    helps: true,
-                };
-                self.work(&mut worker);
-                if let Some(connection) = worker.connection {
-                    connection.quit();
-                }
-            }
-            Err(error) => {
-                log::debug!("no further connection: {error:#}");
-                self.queue().crowd();
-            }
-        }
-        self.queue().helpers -= 1;
-    }
-
-    /// Moves small files one behind the other, this one first, as long as there are any. Returns a job that has to be done
-    /// by itself.
-    fn one_behind_the_other(self: &Arc<Self>, worker: &mut Worker, job: Job) -> Option<Job> {
-        let connections = self.queue().helpers + 1;
-        let connection = worker.connection.as_mut()?;
-        if !self.is_small(&job) || !self.manners.allow(connection) || !connection.is_alive() {
-            return Some(job);
-        }
-        let pipeline = Pipeline::new(
-            connection,
-            self.way,
-            &self.counts,
-            &self.manners,
-            connections,
-        );
-        let Ok(mut pipeline) = pipeline else {
-            return Some(job);
-        };
-        self.fill(&mut pipeline, Some(job));
-        while !pipeline.is_empty() {
-            match pipeline.turn() {
-                Ok(landed) => landed.into_iter().for_each(|landed| self.land(landed)),
-                Err(error) => {
-                    log::debug!("{error:#}");
-                    self.put_back(pipeline.rest().map(|job| Job { alone: true, ..job }));
-                    break;
-                }
-            }
-            self.fill(&mut pipeline, None);
-        }
-        None
-    }
-
-    /// Adds as many small files as there is room for, and asks for what can be asked for.
-    fn fill(&self, pipeline: &mut Pipeline<'_>, mut next: Option<Job>) {
-        let more = |pipeline: &Pipeline<'_>| {
-            let room = pipeline.has_room();
-            room.then(|| self.take_small()).flatten()
-        };
         loop {
-            next = next.or_else(|| more(pipeline));
-            match next.take() {
-                Some(job) => {
-                    if let Err(failed) = pipeline.add(job) {
-                        self.settle(&failed.0, Err(failed.1));
+            match self.login.dial(|| self.login.password()) {
+                Ok(connection) => {
+                    let mut worker = Worker {
+                        connection: Some(connection),
+                        helps: true,
+                    };
+                    self.work(&mut worker);
+                    self.queue().helpers -= 1;
+                    if let Some(connection) = worker.connection {
+                        connection.quit();
                     }
+                    return;
                 }
-                // What is asked for makes room for more.
-                None if pipeline.ask() => {}
-                None => return,
+                Err(error) => log::debug!("no further connection: {error:#}"),
+            }
+            if !self.wait_for_room() {
+                return;
             }
         }
     }
 
-    fn is_small(&self, job: &Job) -> bool {
-        let small = matches!(
-            job.what,
-            What::File {
-                size: Some(..=SMALL),
-                ..
-            }
-        );
-        small && self.many && !job.alone && !self.login.options.verify
-    }
-
-    /// The next job, if it is a small file, and there are enough for the others too.
-    fn take_small(&self) -> Option<Job> {
+    /// One of those that were not let in tries again later, for all of them. Whether this is the one, and there is still
+    /// something to do.
+    fn wait_for_room(&self) -> bool {
         let mut queue = self.queue();
-        if queue.stopped || !queue.is_next(|job| self.is_small(job)) {
-            return None;
+        queue.crowd();
+        queue.helpers -= 1;
+        if std::mem::replace(&mut queue.scouting, true) {
+            return false;
         }
-        queue.active += 1;
-        queue.next()
-    }
-
-    /// Tells what has become of a small file, or lets it be tried by itself.
-    fn land(&self, landed: Landed) {
-        let Landed { job, outcome } = landed;
-        match outcome {
-            Err(error) if !error.downcast_ref().is_some_and(Trouble::is_local) => {
-                log::debug!("{}: {error:#}; now by itself", job.remote);
-                if is_crowded(&error) {
-                    self.queue().crowd();
-                }
-                let mut queue = self.queue();
-                queue.active -= 1;
-                // Behind the others, which need not wait for it.
-                queue.files.push_back(Job { alone: true, ..job });
-                drop(queue);
-                self.changed.notify_all();
+        while !queue.stopped && !interrupt::is_raised() {
+            if queue.grow() {
+                queue.helpers += 1;
+                break;
             }
-            outcome => self.settle(&job, outcome.map(Done::Moved)),
+            queue = self
+                .changed
+                .wait_timeout(queue, LOOK)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(queue, _)| queue);
         }
-    }
-
-    /// Does a job, and does it again after a while if what went wrong may go right then.
-    fn persist(&self, worker: &mut Worker, job: &Job) -> Result<Done> {
-        let meter = Meter::new(&self.counts, &job.remote, job.size());
-        let options = &self.login.options;
-        let mut tries = 0;
-        loop {
-            let error = match self.attempt(worker, job, &meter) {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            if tries == options.retries
-                || interrupt::is_raised()
-                || !is_temporary(&error)
-                || worker.helps && is_crowded(&error)
-            {
-                return Err(error);
-            }
-            let wait = options
-                .retry_wait
-                .saturating_mul(1 << tries.min(10))
-                .min(LONGEST_WAIT);
-            tries += 1;
-            if is_crowded(&error) {
-                self.queue().crowd();
-            }
-            text::say(&format!(
-                "{}: {error:#}; trying again in {} s, {tries} of {}",
-                job.remote,
-                wait.as_secs_f32(),
-                options.retries
-            ));
-            interrupt::pause(wait);
-        }
-    }
-
-    fn attempt(&self, worker: &mut Worker, job: &Job, meter: &Meter<'_>) -> Result<Done> {
-        if interrupt::is_raised() {
-            return Err(Trouble::Interrupted("stopped by Ctrl-C".to_owned()).into());
-        }
-        let alive = worker.connection.as_mut().is_some_and(Connection::is_alive);
-        let connection = match &mut worker.connection {
-            Some(connection) if alive => connection,
-            connection => connection.insert(self.login.dial(|| self.login.password())?),
-        };
-        if let What::Folder { depth } = job.what {
-            return tree::open(self.way, connection, job, depth).map(Done::Opened);
-        }
-        let remote: Arg = job.remote.parse()?;
-        let verify = self.login.options.verify;
-        let moved = match self.way {
-            Way::Down if self.segments > 1 => {
-                let wanted = Wanted {
-                    remote: &remote,
-                    folder: &job.folder,
-                    name: &job.name,
-                    segments: self.segments,
-                };
-                segments::fetch(connection, &self.login, &wanted, meter)
-            }
-            Way::Down => download::get(connection, &remote, &job.folder, &job.name, verify, meter),
-            Way::Up => {
-                let local = job.local();
-                let record =
-                    self.login
-                        .upload_record(&connection.abilities, &local, &job.remote)?;
-                upload::put(
-                    connection,
-                    &local,
-                    &remote,
-                    record.as_deref(),
-                    verify,
-                    meter,
-                )
-            }
-        };
-        moved.map(Done::Moved)
+        queue.scouting = false;
+        !queue.stopped && !interrupt::is_raised()
     }
 
     /// Tells what a job has come to, and lets the others know.
-    fn settle(&self, job: &Job, outcome: Result<Done>) {
+    pub(super) fn settle(&self, job: &Job, outcome: Result<Done>) {
         let mut told = Vec::new();
         let mut queue = self.queue();
         match outcome {
             Ok(Done::Moved(moved)) => {
                 self.counts.done();
-                told.push(self.line(job, moved));
+                told.push(self.moved(job, moved));
             }
             Ok(Done::Opened(found)) => {
                 queue.tried += found.faults.len();
                 for fault in found.faults {
-                    told.push(format!("{fault:#}"));
+                    told.push(Event::Failed(Failure::from(&fault)));
                     queue.fail(fault);
                 }
+                queue.tally.add(found.tally);
                 queue.add(self.way, &self.counts, found.jobs);
+            }
+            Ok(Done::Removed(event)) => {
+                queue.tally.removed += 1;
+                told.push(event);
             }
             Err(error) if is_interrupted(&error) || interrupt::is_raised() => queue.stopped = true,
             Err(error) if self.many => {
                 // None of the others would fare better, after as long a wait each.
                 queue.stopped |= is_unreachable(&error);
                 let error = error.context(job.remote.clone());
-                told.push(format!("{error:#}"));
-                queue.tried += usize::from(matches!(job.what, What::Folder { .. }));
+                told.push(Event::Failed(Failure::from(&error)));
+                queue.tried += usize::from(!matches!(job.what, What::File { .. }));
                 queue.fail(error);
             }
             Err(error) => queue.fail(error),
@@ -390,21 +245,16 @@ impl Crew {
         if !self.many {
             self.end_progress();
         }
-        for line in told {
-            text::say(&line);
-        }
+        told.iter().for_each(Event::tell);
         // Only now: whoever waits for the end of it all must not find a line missing.
         self.queue().active -= 1;
         self.changed.notify_all();
     }
 
-    fn line(&self, job: &Job, moved: Moved) -> String {
+    fn moved(&self, job: &Job, moved: Moved) -> Event {
         match self.way {
-            Way::Down => {
-                let path = job.local();
-                format!("got {}: {moved}, saved as {}", job.remote, path.display())
-            }
-            Way::Up => format!("sent {}: {moved}", job.remote),
+            Way::Down => Event::got(&job.remote, Some(job.local()), moved),
+            Way::Up => Event::sent(&job.remote, Some(job.local()), moved),
         }
     }
 
@@ -418,6 +268,7 @@ impl Crew {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         queue.stopped = true;
+        self.changed.notify_all();
     }
 
     fn end_progress(&self) {
@@ -446,10 +297,18 @@ impl Crew {
             ))
             .into());
         }
-        if found > 1 {
-            let moved = text::rate(self.counts.moved(), took);
-            let verb = if self.way == Way::Down { "got" } else { "sent" };
-            text::say(&format!("{verb} {done} of {found} files: {moved}"));
+        if let Some((rules, name)) = &self.mirror {
+            let moved = (self.counts.moved(), took);
+            std::mem::take(&mut queue.tally).tell(*rules, name, (done, found), moved)?;
+        } else if found > 1 {
+            Event::Total {
+                down: self.way == Way::Down,
+                files: done,
+                of: found,
+                bytes: self.counts.moved(),
+                took,
+            }
+            .tell();
         }
         match queue.first.take() {
             None => Ok(ControlFlow::Continue(())),

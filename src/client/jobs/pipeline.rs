@@ -3,25 +3,21 @@
 //!
 //! Replies come in the order of the commands (RFC 959 §5.4), so what a reply belongs to is known by its place. Where the
 //! server lets data connections be prepared (`EPSV-AHEAD`), several are made before they are needed. Elsewhere each transfer
-//! follows its own `EPSV`, and whether the server answers what is sent during a transfer is found out with one `EPSV`, which
-//! does no harm where it is lost.
+//! follows its own `EPSV`, and whether the server answers what is sent during a transfer in its turn is found out with one
+//! `EPSV`, which does no harm where it is lost: it is sent when a transfer has been asked for that cannot begin yet, since
+//! this side has not connected. A server that answers now, or never, is sent nothing ahead.
 
-use super::{Job, Way, What};
+use super::flight::{Flight, Landed, Load};
+use super::{Job, Way};
 use crate::client::connection::{Connecting, Connection, extended_passive};
-use crate::client::download;
 use crate::client::error::{Trouble, accepted};
 use crate::client::interrupt;
-use crate::client::part::Part;
-use crate::client::progress::{Counts, Meter};
-use crate::client::transfer::Moved;
-use crate::client::upload::Upload;
+use crate::client::progress::Counts;
 use crate::protocol::command::{Command, Epsv};
-use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Class, Reply};
 use crate::protocol::time::parse_time;
 use anyhow::Result;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -33,44 +29,28 @@ const MANY: usize = 16;
 const FEW: usize = 3;
 /// How long the first answer to a command that was sent during a transfer is waited for.
 const PROBE: Duration = Duration::from_secs(5);
+/// How much longer than two round trips a server stays silent that does not answer out of turn.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// What is known of how the server takes commands that are sent ahead, by all connections of a command.
 #[derive(Debug, Default)]
 pub(super) struct Manners(AtomicU8);
 
 impl Manners {
-    const UNKNOWN: u8 = 0;
     const GOOD: u8 = 1;
     const BAD: u8 = 2;
 
     /// Whether files may go one behind the other.
-    pub(super) fn allow(&self, connection: &Connection) -> bool {
-        connection.abilities.epsv && self.0.load(Relaxed) != Self::BAD
+    pub(super) fn allow(&self, way: Way, connection: &Connection) -> bool {
+        let able = &connection.abilities;
+        // An upload that has no name of its own until it is whole had better not be one of several.
+        let safe = way == Way::Down || able.atomic || able.rename;
+        able.epsv && safe && !self.are(Self::BAD)
     }
 
-    fn is_unknown(&self) -> bool {
-        self.0.load(Relaxed) == Self::UNKNOWN
+    fn are(&self, manners: u8) -> bool {
+        self.0.load(Relaxed) == manners
     }
-}
-
-/// A file that is under way.
-struct Flight<'c> {
-    job: Job,
-    meter: Meter<'c>,
-    command: Command,
-    load: Load,
-    moved: Moved,
-    /// How many replies are owed to what was asked behind its transfer.
-    owed: usize,
-    failed: Option<anyhow::Error>,
-}
-
-/// What is moved.
-enum Load {
-    /// A file to this path, with what the listing or the server said of it.
-    Down(PathBuf, Entry),
-    /// A file from this side.
-    Up(Box<Upload>),
 }
 
 /// What the next reply that comes is about.
@@ -97,6 +77,10 @@ pub(super) struct Pipeline<'c> {
     owed: VecDeque<Step>,
     /// Data connections in the order in which the server will use them.
     ports: VecDeque<Connecting>,
+    /// A data port that is not to be connected to yet.
+    waiting: Option<u16>,
+    /// When a data port was asked for last, and how long one took.
+    round_trip: (Instant, Duration),
     /// Files whose port was asked for.
     asked: VecDeque<Flight<'c>>,
     /// Files whose transfer was asked for.
@@ -111,12 +95,6 @@ pub(super) struct Pipeline<'c> {
     ahead: usize,
 }
 
-/// A file that is done with.
-pub(super) struct Landed {
-    pub(super) job: Job,
-    pub(super) outcome: Result<Moved>,
-}
-
 impl<'c> Pipeline<'c> {
     /// A pipeline over a connection of which `connections` are used in all.
     ///
@@ -129,7 +107,6 @@ impl<'c> Pipeline<'c> {
         manners: &'c Manners,
         connections: usize,
     ) -> Result<Self> {
-        connection.use_image_type()?;
         let ahead = connection.prepare_ahead()?;
         // Each holds a descriptor or two, of which a process has a thousand mostly.
         let most = if ahead > 1 { MANY } else { FEW };
@@ -140,6 +117,8 @@ impl<'c> Pipeline<'c> {
             manners,
             owed: VecDeque::new(),
             ports: VecDeque::new(),
+            waiting: None,
+            round_trip: (Instant::now(), Duration::ZERO),
             asked: VecDeque::new(),
             flying: VecDeque::new(),
             landing: VecDeque::new(),
@@ -151,8 +130,9 @@ impl<'c> Pipeline<'c> {
 
     /// Whether one more file may be added.
     pub(super) fn has_room(&self) -> bool {
-        self.asked.len() + self.flying.len() + self.landing.len() < self.most
-            && self.asked.len() < self.ahead
+        let under_way = self.asked.len() + self.flying.len() + self.landing.len();
+        let lonely = self.ahead == 1 && self.manners.are(Manners::BAD);
+        under_way < self.most && self.asked.len() < self.ahead && !lonely
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -164,42 +144,12 @@ impl<'c> Pipeline<'c> {
     /// # Errors
     /// The job cannot be done at all. What is wrong with the connection is told by [`Self::turn`].
     pub(super) fn add(&mut self, job: Job) -> Result<(), Box<(Job, anyhow::Error)>> {
-        let (command, load) = match self.load(&job) {
-            Ok(loaded) => loaded,
-            Err(error) => return Err(Box::new((job, error))),
-        };
-        let meter = Meter::new(self.counts, &job.remote, job.size());
-        self.asked.push_back(Flight {
-            job,
-            meter,
-            command,
-            load,
-            moved: Moved::default(),
-            owed: 0,
-            failed: None,
-        });
-        self.probing |= self.manners.is_unknown() && self.ahead == 1 && !self.flying.is_empty();
+        let flight = Flight::prepare(job, self.way, self.connection, self.counts)?;
+        self.asked.push_back(flight);
+        self.probing |= self.is_careful() && !self.flying.is_empty();
+        self.round_trip.0 = Instant::now();
         self.send(&Command::Epsv(Epsv::Same), Step::Port);
         Ok(())
-    }
-
-    fn load(&self, job: &Job) -> Result<(Command, Load)> {
-        match self.way {
-            Way::Down => {
-                let mut said = Entry::new(job.remote.as_str(), Kind::File);
-                if let What::File { size, modified } = job.what {
-                    (said.size, said.modified) = (size, modified);
-                }
-                let target = download::target(&job.folder, &job.name)?;
-                Ok((Command::Retr(job.remote.parse()?), Load::Down(target, said)))
-            }
-            Way::Up => {
-                let remote = job.remote.parse()?;
-                let upload = Upload::open(self.connection, &job.local(), remote)?;
-                let command = Command::Stor(upload.place.name().clone());
-                Ok((command, Load::Up(Box::new(upload))))
-            }
-        }
     }
 
     /// Sends the commands of the next transfer, if it is to be asked for now. Whether it was. All files have been added that
@@ -222,10 +172,14 @@ impl<'c> Pipeline<'c> {
         true
     }
 
+    /// It is not known yet that the server answers what is sent during a transfer in its turn.
+    fn is_careful(&self) -> bool {
+        self.ahead == 1 && !self.manners.are(Manners::GOOD)
+    }
+
     fn may_ask(&self) -> bool {
-        if self.ahead == 1 && self.manners.is_unknown() {
-            // One after the other, until it is known that nothing gets lost.
-            return self.flying.is_empty() && !self.ports.is_empty();
+        if self.is_careful() {
+            return self.flying.is_empty() && (self.waiting.is_some() || !self.ports.is_empty());
         }
         // As many data connections as may be are prepared, or there are no more files to prepare any for.
         !self.asked.is_empty() && (self.asked.len() == self.ahead || self.has_room())
@@ -257,8 +211,8 @@ impl<'c> Pipeline<'c> {
             }
             Err(_) if interrupt::is_raised() => Err(self.stop()),
             Err(error) => {
-                if self.probing {
-                    log::debug!("the server does not answer what is sent during a transfer");
+                if self.ahead == 1 {
+                    log::debug!("from now on nothing is sent ahead");
                     self.manners.0.store(Manners::BAD, Relaxed);
                 }
                 self.connection.break_up();
@@ -309,7 +263,11 @@ impl<'c> Pipeline<'c> {
         };
         let reply = self.connection.final_reply("EPSV", limit)?;
         match extended_passive(&reply) {
-            Some(port) => self.ports.push_back(self.connection.connect_data(port)),
+            Some(port) if self.is_careful() && !self.probing => {
+                self.round_trip.1 = self.round_trip.0.elapsed();
+                self.waiting = Some(port);
+            }
+            Some(port) => self.ports.push_back(self.connect(port)),
             // The last of the transfers that were asked for will be refused for want of a data connection.
             None if self.ahead > 1 && reply.class() != Class::Completion => {
                 log::debug!("no data port: {}", reply.code());
@@ -321,6 +279,14 @@ impl<'c> Pipeline<'c> {
             self.manners.0.store(Manners::GOOD, Relaxed);
         }
         Ok(())
+    }
+
+    fn connect(&self, port: u16) -> Connecting {
+        let connecting = self.connection.connect_data(port);
+        if self.way == Way::Up {
+            connecting.reset_on_close();
+        }
+        connecting
     }
 
     fn time(&mut self) -> Result<()> {
@@ -335,10 +301,19 @@ impl<'c> Pipeline<'c> {
     }
 
     fn transfer(&mut self) -> Result<Option<Landed>> {
+        let port = match self.waiting.take() {
+            Some(port) => {
+                if self.probing {
+                    let limit = self.round_trip.1 * 2 + QUIET;
+                    self.connection.stays_quiet(limit)?;
+                }
+                Some(self.connect(port))
+            }
+            None => self.ports.pop_front(),
+        };
         let Some(flight) = self.flying.front_mut() else {
             return Ok(None);
         };
-        let port = self.ports.pop_front();
         let began = Instant::now();
         let outcome = flight.fly(self.connection, port);
         flight.moved.took = began.elapsed();
@@ -391,40 +366,4 @@ impl<'c> Pipeline<'c> {
 /// what was sent behind.
 fn is_for_good(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Trouble::Refused(reply)) if reply.class() == Class::PermanentNegative)
-}
-
-impl Flight<'_> {
-    /// Carries out the transfer, which has been asked for.
-    fn fly(&mut self, connection: &mut Connection, port: Option<Connecting>) -> Result<u64> {
-        let open = || match port {
-            Some(port) => Ok(port.finish()?),
-            None => Err(Trouble::Lost("there is no data connection for it".to_owned()).into()),
-        };
-        let meter = &self.meter;
-        match &mut self.load {
-            Load::Down(target, said) => {
-                // It is not gone on from: what is as small as that comes whole or not at all.
-                let unknown = Entry::new(said.name.as_str(), Kind::File);
-                let part = connection.exchange(&self.command, open, |data| {
-                    let mut part = Part::open(target, &unknown)?;
-                    part.fill(data, said.size, meter)?;
-                    Ok(part)
-                })?;
-                part.is_whole(said.size)?;
-                let bytes = part.length();
-                part.commit(said.modified.map(Into::into))?;
-                Ok(bytes)
-            }
-            Load::Up(upload) => {
-                connection.exchange(&self.command, open, |data| upload.send(data, 0, meter))
-            }
-        }
-    }
-
-    fn land(self) -> Landed {
-        Landed {
-            outcome: self.failed.map_or(Ok(self.moved), Err),
-            job: self.job,
-        }
-    }
 }

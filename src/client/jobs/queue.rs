@@ -1,6 +1,7 @@
 //! The jobs that nobody has begun yet, in the order in which they are to be begun.
 
 use super::{Job, Way, What};
+use crate::client::mirror::Tally;
 use crate::client::progress::Counts;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(super) struct Queue {
     most: usize,
     /// How many the server seems to have room for.
     room: usize,
+    /// Somebody waits for room already.
+    pub(super) scouting: bool,
     /// When one more may be tried, and how long to wait after it was refused.
     grows: Option<(Instant, Duration)>,
     pub(super) stopped: bool,
@@ -35,6 +38,8 @@ pub(super) struct Queue {
     pub(super) tried: usize,
     pub(super) failed: usize,
     pub(super) first: Option<anyhow::Error>,
+    /// What a mirror has come to besides.
+    pub(super) tally: Tally,
 }
 
 impl Queue {
@@ -49,11 +54,13 @@ impl Queue {
             helpers: 0,
             most,
             room: most,
+            scouting: false,
             grows: None,
             stopped: false,
             tried: 0,
             failed: 0,
             first: None,
+            tally: Tally::default(),
         }
     }
 
@@ -75,14 +82,23 @@ impl Queue {
         self.helpers >= self.room
     }
 
+    /// Makes room for one connection more, if there was too little and it is time to try. Whether it was.
+    pub(super) fn grow(&mut self) -> bool {
+        let now = Instant::now();
+        match self.grows {
+            Some((when, wait)) if self.room < self.most && now >= when => {
+                self.room += 1;
+                self.grows = Some((now + wait, wait));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether there is work for one more connection, and room.
     pub(super) fn wants_help(&mut self) -> bool {
-        if let Some((when, wait)) = self.grows
-            && self.room < self.most
-            && Instant::now() >= when
-        {
-            self.room += 1;
-            self.grows = Some((Instant::now() + wait, wait));
+        if !self.scouting {
+            self.grow();
         }
         self.helpers + 1 < self.room && self.helpers < self.files.len() + self.folders.len()
     }
@@ -97,7 +113,9 @@ impl Queue {
     pub(super) fn add(&mut self, way: Way, counts: &Counts, jobs: Vec<Job>) {
         for job in jobs {
             match job.what {
-                What::Folder { .. } => self.folders.push(job),
+                What::Folder { .. } | What::Mirror(_) | What::Remove { .. } => {
+                    self.folders.push(job);
+                }
                 What::File { .. } => {
                     counts.found(job.size());
                     self.tried += 1;

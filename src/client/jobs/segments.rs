@@ -60,7 +60,7 @@ pub(super) fn fetch(
         _ => 1,
     };
     if segments < 2 {
-        return get(connection, remote, folder, name, verify, meter);
+        return get(connection, remote, (folder, name), None, verify, meter);
     }
     let size = said.size.unwrap_or_default();
     let mut part = Part::open(&target(folder, name)?, &said)?;

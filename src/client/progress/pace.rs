@@ -8,6 +8,7 @@ use std::time::Instant;
 /// The rate, as it was of late: what an hour ago was fast says little about the time that is left.
 #[derive(Debug)]
 pub(super) struct Pace {
+    pub(super) began: Instant,
     last: Instant,
     moved: u64,
     rate: Option<f64>,
@@ -17,6 +18,7 @@ impl Pace {
     /// Of what began at this time.
     pub(super) const fn since(began: Instant) -> Self {
         Self {
+            began,
             last: began,
             moved: 0,
             rate: None,

@@ -103,6 +103,21 @@ pub(super) fn plant(serve: impl Fn(&str, Vec<u8>)) {
     }
 }
 
+/// What a sync has to do away with.
+pub(super) fn surplus(put: impl Fn(&str, &str)) {
+    put("tree/top.txt", "an older top");
+    put("tree/one/too much.txt", "");
+    put("tree/too/much/file.txt", "");
+}
+
+/// After a mirror that was made twice.
+#[track_caller]
+pub(super) fn assert_mirrored(output: &str, files: usize) {
+    let first = format!("tree: {files} copied, 0 as they should be");
+    let second = format!("tree: 0 copied, {files} as they should be, 0 removed");
+    assert_shows(output, &[&first, &second]);
+}
+
 #[track_caller]
 pub(super) fn assert_tree(folder: &Path) {
     assert_eq!(files_below(&folder.join("tree"), ""), tree());

@@ -88,6 +88,8 @@ pub(crate) const OPERATIONS: &[&Operation] = &[
     &TREE_UP,
     &PIPELINED,
     &SYNC,
+    &MIRROR_DOWN,
+    &MIRROR_UP,
     &COMPARE,
     &STATUS,
     &FEATURES,

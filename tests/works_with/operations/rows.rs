@@ -1,9 +1,10 @@
 //! The operations, by what they need.
 
 use super::content::{
-    ODD_NAME, RANGE, assert_active, assert_date, assert_shows, assert_text, assert_tree, both_went,
-    content, cut_upload, keep_content, kept, listed, many_went, numbers, part, plant, resumed,
-    serve_and_keep, serve_and_keep_many, serve_content, serve_listing, served, set_date, tree,
+    ODD_NAME, RANGE, assert_active, assert_date, assert_mirrored, assert_shows, assert_text,
+    assert_tree, both_went, content, cut_upload, keep_content, kept, listed, many_went, numbers,
+    part, plant, resumed, serve_and_keep, serve_and_keep_many, serve_content, serve_listing,
+    served, set_date, surplus, tree,
 };
 use super::{Operation, failure, operation};
 use crate::support::{Pattern, names_in};
@@ -263,11 +264,38 @@ pub(crate) const SYNC: Operation = operation(
     "sync a tree, removing what is too much",
     |place| {
         plant(|name, bytes| place.keep(name, bytes));
-        place.serve("tree/top.txt", "an older top");
-        place.serve("tree/one/too much.txt", "");
-        place.serve("tree/too/much/file.txt", "");
+        surplus(|name, bytes| place.serve(name, bytes));
     },
     |place, _| assert_tree(&place.root),
+);
+pub(crate) const MIRROR_DOWN: Operation = operation(
+    "mirror a tree, with nothing to be copied the second time",
+    |place| {
+        plant(|name, bytes| place.serve(name, bytes));
+        // Rows of `LIST` have only the day of what is so old.
+        set_date(&place.root.join("tree/one/first.txt"));
+        place.serve("tree/.hidden", "hidden");
+        surplus(|name, bytes| place.keep(name, bytes));
+    },
+    |place, output| {
+        place.assert_kept("tree/.hidden", "hidden");
+        fs::remove_file(place.local.join("tree/.hidden")).expect("it was there");
+        assert_tree(&place.local);
+        assert_mirrored(output, tree().len() + 1);
+    },
+);
+pub(crate) const MIRROR_UP: Operation = operation(
+    "mirror a tree to the server, with nothing to be copied the second time",
+    |place| {
+        plant(|name, bytes| place.keep(name, bytes));
+        set_date(&place.local.join("tree/one/first.txt"));
+        surplus(|name, bytes| place.serve(name, bytes));
+        place.serve("tree/.hidden", "hidden");
+    },
+    |place, output| {
+        assert_tree(&place.root);
+        assert_mirrored(output, tree().len());
+    },
 );
 pub(crate) const COMPARE: Operation = failure(
     "compare two trees",

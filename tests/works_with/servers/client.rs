@@ -24,6 +24,12 @@ pub(super) const ACTS: &[(&Operation, Act)] = &[
     (&op::DATE_DOWN, |place| ftp_client(place, "get file")),
     (&op::TREE_DOWN, |place| ftp_client(place, "get -r tree")),
     (&op::TREE_UP, |place| ftp_client(place, "put -r tree")),
+    (&op::MIRROR_DOWN, |place| {
+        ftp_client(place, "mirror --delete tree\nmirror --delete tree")
+    }),
+    (&op::MIRROR_UP, |place| {
+        ftp_client(place, "mirror -R --delete tree\nmirror -R --delete tree")
+    }),
     (&op::RMDIR, |place| ftp_client(place, "rmdir folder")),
     (&op::DELETE, |place| ftp_client(place, "rm file")),
     (&op::RENAME, |place| {
