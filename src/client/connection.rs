@@ -1,5 +1,6 @@
 //! One control connection, and the data connections that belong to it.
 
+mod ahead;
 mod data;
 mod exchange;
 mod link;
@@ -10,7 +11,7 @@ use super::trust::Trust;
 use super::{interrupt, text};
 use crate::copy::Pace;
 use crate::protocol::Lines;
-use crate::protocol::command::{Arg, Command, TransferType};
+use crate::protocol::command::{Arg, Command};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Class, MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
 use crate::stream::{Stream, timed_out};
@@ -252,59 +253,6 @@ impl Connection {
             }
         };
         Err(Trouble::Usage(format!("{verb} {instead}")).into())
-    }
-
-    /// Makes bytes go over the wire as they are (`TYPE I`), if that is not so yet.
-    ///
-    /// # Errors
-    /// See [`Self::expect`].
-    pub fn use_image_type(&mut self) -> Result<()> {
-        if !self.image_type {
-            self.expect(&Command::Type(TransferType::Image))?;
-            self.image_type = true;
-        }
-        Ok(())
-    }
-
-    /// What lets files be moved as they are, and as many data connections be prepared as the server does.
-    ///
-    /// # Errors
-    /// None in truth: the option is an argument as any other.
-    pub(super) fn ahead(&self) -> Result<[Command; 2]> {
-        let option = format!("EPSV-AHEAD {}", self.abilities.prepares);
-        let option = Command::Opts(option.parse()?);
-        Ok([Command::Type(TransferType::Image), option])
-    }
-
-    /// The server has said whether it does what [`Self::ahead`] asks for.
-    pub(super) fn is_ahead(&mut self, done: bool) {
-        self.image_type = done;
-        self.prepared = done;
-        if !done {
-            self.abilities.prepares = 1;
-        }
-    }
-
-    /// Lets as many data connections be prepared as the server does. Says how many that are: one is what every server does.
-    ///
-    /// # Errors
-    /// The connection broke.
-    pub(super) fn prepare_ahead(&mut self) -> Result<usize> {
-        if self.abilities.prepares == 1 {
-            self.use_image_type()?;
-        } else if !self.prepared {
-            let commands = self.ahead()?;
-            for command in &commands {
-                self.write(command)?;
-            }
-            let mut done = true;
-            for command in &commands {
-                let reply = self.final_reply(command.verb(), self.limits.silence)?;
-                done &= reply.class() == Class::Completion;
-            }
-            self.is_ahead(done);
-        }
-        Ok(self.abilities.prepares)
     }
 
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.

@@ -1,11 +1,11 @@
 //! One file from the server.
 
 use super::connection::Connection;
-use super::error::Trouble;
+use super::error::{Trouble, accepted};
 use super::part::Part;
 use super::progress::Meter;
 use super::text;
-use super::transfer::{Moved, same, size};
+use super::transfer::{Moved, same, size_said};
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::Class;
@@ -32,7 +32,6 @@ pub(super) fn get(
     meter: &Meter<'_>,
 ) -> Result<Moved> {
     let target = target(folder, local)?;
-    connection.use_image_type()?;
     let mut said = facts(connection, remote)?;
     let mut part = Part::open(&target, &said)?;
     let moved = match fetch(connection, remote, &said, &mut part, meter) {
@@ -64,17 +63,25 @@ pub(super) fn target(folder: &Path, local: &str) -> Result<PathBuf, Trouble> {
     Ok(folder.join(text::single_name(local)?))
 }
 
-/// What the server says of a file, as far as it says anything.
+/// What the server says of a file, as far as it says anything. From then on bytes go over the wire as they are.
 ///
 /// # Errors
-/// The connection broke.
+/// The server refused `TYPE I`, or the connection broke.
 pub(super) fn facts(connection: &mut Connection, remote: &Arg) -> Result<Entry> {
     let mut entry = Entry::new(remote.as_str(), Kind::File);
-    entry.size = size(connection, remote)?;
-    if connection.abilities.mdtm {
-        let reply = connection.send(&Command::Mdtm(remote.clone()))?;
-        if reply.class() == Class::Completion {
-            entry.modified = time::parse_time(reply.text().trim());
+    let able = &connection.abilities;
+    let mut commands: Vec<Command> = connection.image_type().into_iter().collect();
+    commands.extend(able.size.then(|| Command::Size(remote.clone())));
+    commands.extend(able.mdtm.then(|| Command::Mdtm(remote.clone())));
+    let replies = connection.batch(&commands)?;
+    for (command, reply) in commands.iter().zip(replies) {
+        match command {
+            Command::Size(_) => entry.size = size_said(connection, reply)?,
+            Command::Mdtm(_) if reply.class() == Class::Completion => {
+                entry.modified = time::parse_time(reply.text().trim());
+            }
+            Command::Type(_) => drop(accepted(reply)?),
+            _ => {}
         }
     }
     Ok(entry)

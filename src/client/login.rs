@@ -45,19 +45,13 @@ impl Connection {
         known: &Abilities,
     ) -> Result<()> {
         self.abilities = known.clone();
-        let mut login = vec![Command::User(user.parse()?)];
-        login.extend(password.cloned().map(Command::Pass));
-        let cwd = folder.map(cwd).transpose()?;
-        let ahead = self.ahead()?;
-        for command in login.iter().chain(&cwd).chain(&ahead) {
-            self.write(command)?;
-        }
-        let mut replies = Vec::new();
-        for command in login.iter().chain(&cwd).chain(&ahead) {
-            replies.push(self.final_reply(command.verb(), self.silence())?);
-        }
-        let mut replies = replies.into_iter();
-        let logins: Vec<Reply> = replies.by_ref().take(login.len()).collect();
+        let mut commands = vec![Command::User(user.parse()?)];
+        commands.extend(password.cloned().map(Command::Pass));
+        let logins = commands.len();
+        commands.extend(folder.map(cwd).transpose()?);
+        commands.extend(self.ahead()?);
+        let mut replies = self.batch(&commands)?.into_iter();
+        let logins: Vec<Reply> = replies.by_ref().take(logins).collect();
         // Who was let in without a password may well be told that none was asked for.
         let good = |reply: &Reply| reply.class() == Class::Completion;
         let last = logins.iter().find(|reply| good(reply)).or(logins.last());

@@ -66,7 +66,15 @@ pub fn size(connection: &mut Connection, remote: &Arg) -> Result<Option<u64>> {
     if !connection.abilities.size {
         return Ok(None);
     }
-    let reply: Reply = connection.send(&Command::Size(remote.clone()))?;
+    let reply = connection.send(&Command::Size(remote.clone()))?;
+    size_said(connection, reply)
+}
+
+/// What the reply to `SIZE` says. One that does not know the command is remembered.
+///
+/// # Errors
+/// The server has closed the connection with it.
+pub(super) fn size_said(connection: &mut Connection, reply: Reply) -> Result<Option<u64>> {
     match (reply.code(), reply.class()) {
         (ReplyCode::UNKNOWN_COMMAND | ReplyCode::NOT_IMPLEMENTED, _) => {
             connection.abilities.size = false;

@@ -170,6 +170,8 @@ impl Upload {
         if !record.is_some_and(|record| record::says(record, &self.known)) {
             return Ok(0);
         }
+        // The size of a file as text is another one.
+        connection.use_image_type()?;
         let there = size(connection, place.name())?;
         let Some(there) = there.filter(|there| (1..=self.length).contains(there)) else {
             return Ok(0);
@@ -197,7 +199,10 @@ pub(super) fn put(
     meter: &Meter<'_>,
 ) -> Result<Moved> {
     let mut upload = Upload::open(connection, local, remote.clone())?;
-    connection.use_image_type()?;
+    if !connection.answers_ahead() {
+        // Elsewhere it goes out with what the transfer begins with.
+        connection.use_image_type()?;
+    }
     meter.is_of(upload.length);
     let mut place = upload.place.clone();
     let moved = place.fill(connection, |connection, place| {

@@ -43,6 +43,9 @@ impl Connection {
         command: &Command,
         body: impl FnOnce(Data<'_>, u64) -> Result<T>,
     ) -> Result<T> {
+        if self.answers_ahead() && self.abilities.epsv {
+            return self.transfer_at_once(start, command, body);
+        }
         let data = self.open_data()?;
         let start = if start > 0 && self.abilities.rest {
             let reply = self.send(&Command::Rest(start))?;
@@ -61,6 +64,48 @@ impl Connection {
         }
         self.write(command)?;
         match self.exchange(command, || Ok(data), |data| body(data, start)) {
+            Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort(1)),
+            outcome => outcome,
+        }
+    }
+
+    /// The same with all commands sent at once, and the data connection made while the server turns to the last of them.
+    fn transfer_at_once<T>(
+        &mut self,
+        start: u64,
+        command: &Command,
+        body: impl FnOnce(Data<'_>, u64) -> Result<T>,
+    ) -> Result<T> {
+        let rest = (start > 0 && self.abilities.rest).then_some(Command::Rest(start));
+        let image = self.image_type().filter(|_| moves_file(command));
+        let before = image.iter().chain(&[Command::Epsv(Epsv::Same)]);
+        for command in before.chain(&rest) {
+            self.write(command)?;
+        }
+        self.write(command)?;
+        if image.is_some() {
+            let reply = self.final_reply("TYPE", self.limits.silence)?;
+            // What has been asked for already must not come as another type.
+            accepted(reply).inspect_err(|_| self.break_up())?;
+            self.is_image(true);
+        }
+        let port = self.final_reply("EPSV", self.limits.silence)?;
+        let connecting = extended_passive(&port).map(|port| self.connect_data(port));
+        if let (Some(connecting), Command::Stor(_) | Command::Appe(_)) = (&connecting, command) {
+            connecting.reset_on_close();
+        }
+        let start = match &rest {
+            Some(rest) => match self.final_reply(rest.verb(), self.limits.silence)?.class() {
+                Class::Intermediate => start,
+                _ => 0,
+            },
+            None => 0,
+        };
+        let open = || match connecting {
+            Some(connecting) => Ok(connecting.finish()?),
+            None => Err(Trouble::Refused(port).into()),
+        };
+        match self.exchange(command, open, |data| body(data, start)) {
             Err(error) if interrupt::is_raised() && !is_refusal(&error) => Err(self.abort(1)),
             outcome => outcome,
         }
@@ -112,28 +157,31 @@ impl Connection {
         }
     }
 
-    /// Makes sure that the server says nothing for so long, but that a transfer begins or never will.
+    /// Makes sure that the server says nothing for so long, but that a transfer begins. It tells nothing if the transfer is
+    /// refused: what was sent behind that is answered in its turn then.
     ///
     /// # Errors
     /// [`Trouble::Lost`]: it did say something, and it is not known what that belongs to.
-    pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<()> {
+    pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<bool> {
         let deadline = Instant::now() + limit;
         loop {
             if self.control.buffer().is_empty() {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let control = self.control.get_ref().stream.as_fd();
                 match interrupt::wait(control, PollFlags::IN, left, true) {
-                    Err(error) if timed_out(&error) => return Ok(()),
+                    Err(error) if timed_out(&error) => return Ok(true),
                     outcome => outcome?,
                 }
             }
             let early = self.early.take();
             let reply = self.reply("a transfer", Instant::now() + self.limits.silence)?;
-            match reply.class() {
-                Class::Preliminary | Class::PermanentNegative if early.is_none() => {
-                    self.early = Some(reply);
-                }
-                _ => return Err(out_of_order(&reply).into()),
+            let refused = reply.class() == Class::PermanentNegative;
+            if early.is_some() || !refused && reply.class() != Class::Preliminary {
+                return Err(out_of_order(&reply).into());
+            }
+            self.early = Some(reply);
+            if refused {
+                return Ok(false);
             }
         }
     }
@@ -210,6 +258,14 @@ impl Connection {
         };
         Ok(self.connect_data(address.0.port()).finish()?)
     }
+}
+
+/// Whether the command is about the content of a file, and not about a listing.
+const fn moves_file(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Retr(_) | Command::Stor(_) | Command::Appe(_)
+    )
 }
 
 /// Whether a transfer can end with this code (RFC 959 §5.4).

@@ -305,7 +305,7 @@ impl<'c> Pipeline<'c> {
             Some(port) => {
                 if self.probing {
                     let limit = self.round_trip.1 * 2 + QUIET;
-                    self.connection.stays_quiet(limit)?;
+                    self.probing = self.connection.stays_quiet(limit)?;
                 }
                 Some(self.connect(port))
             }

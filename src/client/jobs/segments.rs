@@ -51,7 +51,6 @@ pub(super) fn fetch(
         segments,
     } = *wanted;
     let verify = login.options.verify;
-    connection.use_image_type()?;
     let said = facts(connection, remote)?;
     let segments = match said.size {
         Some(size) if connection.abilities.rest => {
