@@ -4,6 +4,7 @@
 //! - [`stream`], [`copy`]: the bytes of a connection, and moving them.
 //! - [`server`]: from the accepted connection to the reply; [`server::Server`] is where it begins.
 //! - [`client`]: the prompt, from the typed line to the file in its place.
+//! - [`places`]: where both keep what lasts.
 //! - [`pages`]: shell completions and man pages of both binaries.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
@@ -11,6 +12,7 @@
 pub mod client;
 pub mod copy;
 pub mod pages;
+pub mod places;
 pub mod protocol;
 pub mod server;
 pub mod stream;

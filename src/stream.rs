@@ -1,10 +1,14 @@
 //! The byte stream under a connection, and its time limits.
 
+mod tls;
+
+pub use tls::{CONTROL_AHEAD, DATA_AHEAD, Tls, fingerprint};
+
 use anyhow::{Context, Result, bail};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +21,8 @@ use std::time::{Duration, Instant};
 pub enum Stream {
     /// In clear.
     Plain(Arc<TcpStream>),
+    /// Under TLS. Boxed, so that a connection in clear does not pay for it.
+    Tls(Box<Tls>),
 }
 
 impl Stream {
@@ -49,10 +55,26 @@ impl Stream {
 
     /// The socket below.
     #[must_use]
-    pub fn socket(&self) -> &TcpStream {
+    pub fn socket(&self) -> &Arc<TcpStream> {
         match self {
             Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.socket(),
         }
+    }
+
+    /// The TLS of the connection, unless it is in clear.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(tls),
+        }
+    }
+
+    /// Whether something that was read from the socket has not been given out yet, which no poll of the socket shows.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.tls().is_some_and(Tls::has_unread)
     }
 
     /// Reads what has arrived, without waiting.
@@ -62,6 +84,7 @@ impl Stream {
     pub fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => Ok(rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?.0),
+            Self::Tls(tls) => tls.read_now(buffer),
         }
     }
 
@@ -75,6 +98,41 @@ impl Stream {
                 let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
                 Ok(rustix::net::send(socket, bytes, flags)?)
             }
+            Self::Tls(tls) => tls.write_now(bytes),
+        }
+    }
+
+    /// Hands what was written and is still in memory to the socket, without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room for all of it.
+    pub fn flush_now(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(tls) => tls.flush_now(),
+        }
+    }
+
+    /// Whether there is something to read, or the connection has ended, as can be told without waiting.
+    pub fn has_news(&mut self) -> bool {
+        match self {
+            Self::Plain(socket) => {
+                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+                let peeked = rustix::net::recv(socket, &mut [0; 1], flags);
+                peeked.map(drop) != Err(rustix::io::Errno::WOULDBLOCK)
+            }
+            Self::Tls(tls) => tls.has_news(),
+        }
+    }
+
+    /// Tells the peer under TLS, without waiting, that all has been written, and in clear does nothing.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room for it yet.
+    pub fn finish_now(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(tls) => tls.finish_now(),
         }
     }
 
@@ -97,13 +155,11 @@ impl Stream {
     pub fn set_reset_on_close(&self, on: bool) -> io::Result<()> {
         SockRef::from(self.socket()).set_linger(on.then_some(Duration::ZERO))
     }
+}
 
-    /// Tells the peer that all has been written.
-    ///
-    /// # Errors
-    /// The connection is gone.
-    pub fn finish_writing(&mut self) -> io::Result<()> {
-        self.socket().shutdown(Shutdown::Write)
+impl From<Tls> for Stream {
+    fn from(tls: Tls) -> Self {
+        Self::Tls(Box::new(tls))
     }
 }
 
@@ -117,6 +173,7 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => (&**socket).read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
         }
     }
 }
@@ -125,11 +182,15 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => (&**socket).write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(tls) => tls.flush(),
+        }
     }
 }
 

@@ -240,13 +240,8 @@ fn a_line_that_never_ended_is_no_command() {
 }
 
 #[test]
-fn a_web_browser_and_noise_get_replies_and_no_files() {
+fn noise_gets_a_reply_and_no_files() {
     let server = Server::start();
-    let mut raw = server.connect();
-    raw.send_bytes(b"GET / HTTP/1.1\r\nHost: x\r\n");
-    for _ in 0..2 {
-        raw.expect_refusal();
-    }
     let mut noise = server.connect();
     let mut bytes = support::Pattern::bytes(9, 10_000);
     bytes.retain(|byte| !matches!(byte, b'\n' | 0xff));

@@ -30,11 +30,13 @@ fn every_flag_is_an_environment_variable_too() {
         .env("FTP_SERVER_MAX_CLIENTS_PER_ADDRESS", "1")
         .env("FTP_SERVER_IDLE_TIMEOUT", "200")
         .env("FTP_SERVER_DATA_TIMEOUT", "20")
+        .env("FTP_SERVER_TLS", "off")
         .env("FTP_SERVER_DRAIN", "1");
     let server = Server::from_command(command, outside);
     assert!(root.is_dir(), "the missing root was not made");
     let mut raw = server.login();
     assert_eq!(raw.pasv().ip().to_string(), "192.0.2.7");
+    raw.run("AUTH TLS", 502);
     raw.begin_refused("STOR a.txt", &[550, 553]);
     support::Raw::dial(server.address).expect(421);
 }

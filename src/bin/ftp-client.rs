@@ -8,6 +8,8 @@ use multi_client_ftp::client::events::{self, Event, Failure};
 use multi_client_ftp::client::oneshot::{Call, OneShot};
 use multi_client_ftp::client::prompt::Source;
 use multi_client_ftp::client::target::Target;
+use multi_client_ftp::client::tls::TlsMode;
+use multi_client_ftp::client::trust::{Trust, parse_fingerprint};
 use multi_client_ftp::client::{ANONYMOUS, Client, Options, places};
 use multi_client_ftp::copy::Pace;
 use multi_client_ftp::pages::Page;
@@ -43,8 +45,8 @@ const USAGE: &str = "ftp-client [OPTIONS] [URL]
 /// that fails ends the client, unless it begins with a dash. The password comes from the environment variable
 /// FTP_PASSWORD or from ~/.netrc, or is asked for on the terminal.
 ///
-/// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 6 no
-/// encrypted connection, 7 trouble with a local file, 130 interrupted.
+/// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 6 no TLS that
+/// can be trusted, 7 trouble with a local file, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "ftp-client", version)]
 struct Args {
@@ -91,6 +93,15 @@ struct Args {
         hide = true
     )]
     pulse: u64,
+    /// Whether to speak TLS; auto: where the server offers it and is not on this host
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    tls: TlsMode,
+    /// Trust a server that was never seen, and know it by its certificate from then on
+    #[arg(long)]
+    accept_new: bool,
+    /// Trust the certificate of this fingerprint and no other: SHA256:AB:CD:...
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
+    fingerprint: Option<String>,
     /// Seconds without a sign of life from the server before the client gives up
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -112,7 +123,7 @@ struct Args {
     /// Carry out the lines of this file and end; - is standard input
     #[arg(short, long, value_name = "FILE")]
     batch: Option<PathBuf>,
-    /// The server, user and folder in one, ftp://user@host:port/folder, or @NAME for a bookmark
+    /// The server, user and folder in one, ftp://user@host:port/folder (ftps:// begins with TLS), or @NAME for a bookmark
     #[arg(value_name = "URL")]
     server: Option<String>,
 }
@@ -218,6 +229,7 @@ fn run(args: Args) -> Result<()> {
         None => Target {
             host: args.host.clone().unwrap_or_else(|| HOST.to_owned()),
             port: args.port.unwrap_or(PORT),
+            implicit_tls: false,
             user: None,
             folder: None,
         },
@@ -244,12 +256,16 @@ fn one(args: Args, command: OneShot) -> Result<()> {
 fn options(args: Args, mut target: Target, downloads: &str) -> Result<Options> {
     target.user = target.user.or(args.user);
     let downloads = args.downloads.unwrap_or_else(|| PathBuf::from(downloads));
+    let state = places::state().unwrap_or_else(|| downloads.clone());
     let mut options = Options {
         host: String::new(),
         port: 0,
+        implicit_tls: false,
+        tls: args.tls,
+        trust: Arc::new(Trust::new(&state, args.accept_new, args.fingerprint)),
         user: ANONYMOUS.to_owned(),
         folder: None,
-        state: places::state().unwrap_or_else(|| downloads.clone()),
+        state,
         downloads,
         verify: args.verify,
         jobs: args.jobs.into(),

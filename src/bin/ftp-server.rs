@@ -8,7 +8,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 use jiff::SignedDuration;
 use log::LevelFilter;
 use multi_client_ftp::pages::Page;
-use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server, UserCommand};
+use multi_client_ftp::places;
+use multi_client_ftp::server::{
+    self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Limits, PassivePorts,
+    Server, TlsMode, TlsOptions, UserCommand,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -70,6 +74,8 @@ struct Args {
     /// Passwords that are hashed at a time, each in 19 MiB; one for each core without this
     #[arg(long, env = "FTP_SERVER_HASH_JOBS", value_name = "N")]
     hash_jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// Clients at a time
     #[arg(
         long,
@@ -106,6 +112,63 @@ struct Args {
     quiet: bool,
 }
 
+// No doc comment, which would take the place of that of `Args`.
+#[derive(Debug, clap::Args)]
+struct TlsArgs {
+    /// Whether sessions are protected; offer: for who asks, and passwords from other hosts need it
+    #[arg(
+        long,
+        env = "FTP_SERVER_TLS",
+        value_name = "MODE",
+        default_value = "offer"
+    )]
+    tls: TlsMode,
+    /// Certificate and those behind it, PEM; without it the server makes one and keeps it
+    #[arg(
+        long,
+        env = "FTP_SERVER_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(
+        long,
+        env = "FTP_SERVER_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// Another port, where sessions begin with TLS (990 by custom); 0 picks a free one
+    #[arg(long, env = "FTP_SERVER_IMPLICIT_TLS_PORT", value_name = "PORT")]
+    implicit_tls_port: Option<u16>,
+    /// Whether data connections must resume their session's TLS; ftplib cannot
+    #[arg(
+        long,
+        env = "FTP_SERVER_TLS_DATA_RESUMPTION",
+        value_name = "MODE",
+        default_value = "offer"
+    )]
+    tls_data_resumption: DataResumption,
+    /// Whether an upload without a last word of TLS was cut off; optional is for clients that never say it
+    #[arg(
+        long,
+        env = "FTP_SERVER_TLS_CLOSE_NOTIFY",
+        value_name = "MODE",
+        default_value = "require"
+    )]
+    tls_close_notify: CloseNotify,
+    /// Time that a TLS handshake may take
+    #[arg(long, env = "FTP_SERVER_TLS_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10", value_parser = duration)]
+    tls_handshake_timeout: Duration,
+    /// Take passwords in clear from other hosts too
+    #[arg(long, env = "FTP_SERVER_PLAIN_PASSWORDS", value_parser = BoolishValueParser::new())]
+    plain_passwords: bool,
+    /// Where the server keeps its own certificate [default: multi-client-ftp in $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, env = "FTP_SERVER_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
 // The command line as a whole. The pages are made of `Args` alone, so that they do not offer themselves. A doc comment
 // here would take the place of that one in --help.
 #[derive(Debug, Parser)]
@@ -134,6 +197,21 @@ enum Edit {
     /// Edit the accounts of a users file
     #[command(subcommand)]
     User(UserCommand),
+}
+
+impl TlsArgs {
+    fn options(self) -> TlsOptions {
+        let certificate = self.tls_cert.zip(self.tls_key);
+        TlsOptions {
+            mode: self.tls,
+            certificate: certificate
+                .map(|(certificate, key)| CertificateFiles { certificate, key }),
+            state: self.state_dir.or_else(places::state),
+            data_resumption: self.tls_data_resumption,
+            close_notify: self.tls_close_notify,
+            plain_passwords: self.plain_passwords,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -205,6 +283,7 @@ fn run(args: Args) -> Result<()> {
         .context("cannot learn the address that was bound")?;
     // Nobody may be reading it, which is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
+    announce_tls(&server)?;
     log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
     server.run(&stop, &reload).context("the listener failed")
 }
@@ -221,6 +300,23 @@ fn watch(signals: &[i32]) -> Result<UnixStream> {
     Ok(stream)
 }
 
+/// Tells what a client has to know to trust the server.
+fn announce_tls(server: &Server) -> Result<()> {
+    if let Some(address) = server
+        .local_tls_address()
+        .context("cannot learn the address that was bound")?
+    {
+        let _ = writeln!(
+            std::io::stdout(),
+            "ftp-server listening with TLS on {address}"
+        );
+    }
+    if let Some(fingerprint) = server.fingerprint() {
+        let _ = writeln!(std::io::stdout(), "TLS certificate {fingerprint}");
+    }
+    Ok(())
+}
+
 fn config(args: Args) -> Result<Config> {
     // The sweep knows an upload that still runs by its having been written to within this time.
     ensure!(
@@ -228,10 +324,31 @@ fn config(args: Args) -> Result<Config> {
         "--keep-partials must not be shorter than --data-timeout ({} s)",
         args.data_timeout.as_secs()
     );
+    ensure!(
+        args.tls.implicit_tls_port.is_none() || args.tls.tls != TlsMode::Off,
+        "--implicit-tls-port needs TLS, and --tls is off"
+    );
     std::fs::create_dir_all(&args.root)
         .with_context(|| format!("cannot make the folder to serve, {}", args.root.display()))?;
+    let limits = Limits {
+        clients: args.max_clients,
+        clients_per_address: args.max_clients_per_address,
+        login_attempts: args.login_attempts,
+        hash_jobs: args
+            .hash_jobs
+            .or_else(|| thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get),
+        idle: args.idle_timeout,
+        handshake: args.tls.tls_handshake_timeout,
+        data: args.data_timeout,
+        drain: args.drain,
+    };
     Ok(Config {
         address: resolve(&args.host, args.port)?,
+        tls_address: match args.tls.implicit_tls_port {
+            Some(port) => Some(resolve(&args.host, port)?),
+            None => None,
+        },
         root: args.root,
         passive_ports: args.passive_ports,
         public_address: args.public_address,
@@ -245,18 +362,8 @@ fn config(args: Args) -> Result<Config> {
         },
         users: args.users,
         keep_partials: args.keep_partials,
-        limits: Limits {
-            clients: args.max_clients,
-            clients_per_address: args.max_clients_per_address,
-            login_attempts: args.login_attempts,
-            hash_jobs: args
-                .hash_jobs
-                .or_else(|| thread::available_parallelism().ok())
-                .map_or(1, NonZeroUsize::get),
-            idle: args.idle_timeout,
-            data: args.data_timeout,
-            drain: args.drain,
-        },
+        tls: args.tls.options(),
+        limits,
     })
 }
 

@@ -3,8 +3,11 @@
 mod ahead;
 mod data;
 mod exchange;
+mod link;
 
 use super::error::{Trouble, accepted};
+use super::tls::SessionTls;
+use super::trust::Trust;
 use super::{interrupt, text};
 use crate::copy::Pace;
 use crate::protocol::Lines;
@@ -94,6 +97,8 @@ pub struct Connection {
     last_words: String,
     /// `NOOP`s that have not been answered yet.
     pulses: u32,
+    /// There if the control connection is under TLS.
+    pub(super) tls: Option<SessionTls>,
     /// How fast the data may flow; all connections of the client share it.
     pub pace: Option<Arc<Pace>>,
     /// What the server is known to do.
@@ -129,11 +134,12 @@ impl Read for Control {
 }
 
 impl Connection {
-    /// Connects and waits for the greeting (RFC 959 §5.4: perhaps a 120 first).
+    /// Connects and waits for the greeting (RFC 959 §5.4: perhaps a 120 first). Where the connection begins with TLS, `trust`
+    /// is what the certificate is decided by.
     ///
     /// # Errors
-    /// [`Trouble::Connect`], whatever the reason.
-    pub fn open(host: &str, port: u16, limits: Limits) -> Result<Self> {
+    /// [`Trouble::Connect`], or [`Trouble::Tls`].
+    pub fn open(host: &str, port: u16, limits: Limits, trust: Option<&Trust>) -> Result<Self> {
         let stream = Stream::connect(host, port, limits.connect).map_err(|error| {
             Trouble::Connect(format!(
                 "{error:#}; is the server running, and are host and port right?"
@@ -159,6 +165,7 @@ impl Connection {
             broken: false,
             last_words: String::new(),
             pulses: 0,
+            tls: None,
             pace: None,
             abilities: Abilities {
                 epsv: true,
@@ -174,6 +181,9 @@ impl Connection {
                 rename: true,
             },
         };
+        if let Some(trust) = trust {
+            connection.begin_tls(host, port, trust)?;
+        }
         let greeting = connection
             .final_reply("the connection", limits.silence)
             .map_err(|error| fault(&error))?;
@@ -193,42 +203,6 @@ impl Connection {
     #[must_use]
     pub const fn greeting(&self) -> &Reply {
         &self.greeting
-    }
-
-    /// Whether the connection is of no more use.
-    #[must_use]
-    pub const fn is_broken(&self) -> bool {
-        self.broken
-    }
-
-    /// What the server said at the end of the last transfer, which may be more than that it went well.
-    #[must_use]
-    pub(super) fn last_words(&self) -> &str {
-        &self.last_words
-    }
-
-    /// Whether the server still listens, as far as can be told without asking it. A reply that nobody waits for is
-    /// passed over here, unless it is a farewell.
-    #[must_use]
-    pub fn is_alive(&mut self) -> bool {
-        while !self.broken && self.has_news() {
-            match self.final_reply("nothing", FAREWELL) {
-                Ok(reply) => log::debug!("nobody had asked for {}", reply.code()),
-                Err(_) => self.broken = true,
-            }
-        }
-        !self.broken
-    }
-
-    /// Whether the server said something, or hung up.
-    fn has_news(&self) -> bool {
-        let socket = self.control.get_ref().stream.socket();
-        if !self.control.buffer().is_empty() {
-            return true;
-        }
-        let quiet = socket.set_nonblocking(true).is_ok()
-            && matches!(socket.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        socket.set_nonblocking(false).is_err() || !quiet
     }
 
     /// Sends a command and waits for its last reply, whatever that says.
@@ -281,20 +255,11 @@ impl Connection {
         Err(Trouble::Usage(format!("{verb} {instead}")).into())
     }
 
-    /// How long the server may be silent.
-    pub(super) const fn silence(&self) -> Duration {
-        self.limits.silence
-    }
-
-    /// Gives the connection up: what its next reply would belong to is not known any more.
-    pub(super) fn break_up(&mut self) {
-        self.broken = true;
-    }
-
     /// Says goodbye (`QUIT`). What the server makes of it no longer matters.
     pub fn quit(mut self) {
         if self.is_alive() && self.write(&Command::Quit).is_ok() {
             let _ = self.final_reply("QUIT", FAREWELL.min(self.limits.silence));
+            let _ = self.control.get_mut().stream.finish_now();
         }
     }
 

@@ -95,7 +95,7 @@ pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
 pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
-        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Login(_))
+        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Login(_) | Trouble::Tls(_))
     )
 }
 

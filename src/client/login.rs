@@ -23,6 +23,9 @@ impl Connection {
             .map_err(|error| Trouble::Usage(format!("the user name \"{user}\": {error}")))?;
         let mut reply = self.send(&Command::User(name))?;
         if reply.code() == ReplyCode::NEED_PASSWORD {
+            if self.tls.is_none() && !self.peer().ip().is_loopback() && user != ANONYMOUS {
+                text::say("without TLS the password goes over the wire in clear");
+            }
             reply = self.send(&Command::Pass(password()?))?;
         }
         let_in(user, &reply)?;
@@ -144,15 +147,19 @@ impl Login {
         let Options {
             host, port, limits, ..
         } = &self.options;
-        let mut connection = Connection::open(host, *port, *limits)?;
+        let trust = self.options.implicit_tls.then_some(&*self.options.trust);
+        let mut connection = Connection::open(host, *port, *limits, trust)?;
+        connection.ask_for_tls(&self.options)?;
         connection.pace.clone_from(&self.options.pace);
-        let user = &self.options.user;
+        let (user, tls) = (&self.options.user, self.options.tls);
         if let Some(known) = self.known.as_ref().filter(|known| known.prepares > 1) {
             let (password, folder) = (self.password.as_ref(), self.folder.as_deref());
             connection.login_again(user, password, folder, known)?;
+            connection.protect_data(tls)?;
             return Ok(connection);
         }
         connection.login(user, password)?;
+        connection.protect_data(tls)?;
         if let Some(folder) = &self.folder {
             connection
                 .expect(&cwd(folder)?)

@@ -20,15 +20,17 @@ pub mod netrc;
 pub mod oneshot;
 mod part;
 pub mod pipe;
-pub mod places;
+pub use crate::places;
 pub mod progress;
 pub mod prompt;
 mod record;
 pub mod screen;
 pub mod target;
 pub mod text;
+pub mod tls;
 pub mod transfer;
 mod tree;
+pub mod trust;
 mod upload;
 pub mod words;
 
@@ -45,6 +47,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use target::Target;
+use tls::TlsMode;
+use trust::Trust;
 use words::Word;
 
 /// Who logs in when no user is named (RFC 1635).
@@ -59,6 +63,12 @@ pub struct Options {
     pub host: String,
     /// Its control port.
     pub port: u16,
+    /// Whether connections begin with TLS there.
+    pub implicit_tls: bool,
+    /// Whether there is TLS.
+    pub tls: TlsMode,
+    /// Which certificates are trusted.
+    pub trust: Arc<Trust>,
     /// Who logs in.
     pub user: String,
     /// The server's folder to begin in.
@@ -128,6 +138,7 @@ impl Client {
         Target {
             host: self.options.host.clone(),
             port: self.options.port,
+            implicit_tls: self.options.implicit_tls,
             user: Some(self.options.user.clone()).filter(|user| user != ANONYMOUS),
             folder: self.folder.clone().filter(|folder| folder != "/"),
         }

@@ -9,6 +9,8 @@ use url::Url;
 
 /// FTP's own port, which a URL without one means.
 pub const FTP_PORT: u16 = 21;
+/// The port of `ftps://`, where connections begin with TLS.
+pub const FTPS_PORT: u16 = 990;
 
 /// A server, and perhaps a user and a folder there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Target {
     pub host: String,
     /// Its control port.
     pub port: u16,
+    /// Whether connections begin with TLS there.
+    pub implicit_tls: bool,
     /// Who logs in.
     pub user: Option<String>,
     /// The folder to begin in.
@@ -34,7 +38,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads `ftp://user@host:port/path`, or `@name/path` for what is below a bookmark's folder.
+    /// Reads `ftp://user@host:port/path`, the same with `ftps`, or `@name/path` for what is below a bookmark's folder.
     ///
     /// # Errors
     /// See [`Target::parse`].
@@ -63,15 +67,12 @@ impl Place {
                  leave it out to be asked"
             )));
         }
-        match url.scheme() {
-            "ftp" => {}
-            "ftps" => bail!(Trouble::Tls(
-                "this client makes no encrypted connections yet; where everybody on the way may read along, an ftp:// \
-                 URL goes there in clear"
-                    .to_owned()
-            )),
+        // As curl has it: `ftps` is TLS from the first byte. TLS that is asked for has `ftp`.
+        let (implicit_tls, port) = match url.scheme() {
+            "ftp" => (false, FTP_PORT),
+            "ftps" => (true, FTPS_PORT),
             _ => bail!(refuse("not an ftp URL")),
-        }
+        };
         if url.query().is_some() || url.fragment().is_some() {
             bail!(refuse("a ? or # of a name is written %3F or %23"));
         }
@@ -83,8 +84,9 @@ impl Place {
         let user = decode(url.username())?;
         Ok(Self {
             server: Target {
+                implicit_tls,
                 host,
-                port: url.port().unwrap_or(FTP_PORT),
+                port: url.port().unwrap_or(port),
                 user: Some(user).filter(|user| !user.is_empty()),
                 folder: None,
             },
@@ -97,7 +99,7 @@ impl Target {
     /// Reads `ftp://user@host:port/folder`, or `@name` or `@name/folder` for a bookmark.
     ///
     /// # Errors
-    /// [`Trouble::Usage`] mostly, which says what is wrong and never shows a password; [`Trouble::Tls`] for `ftps`.
+    /// [`Trouble::Usage`] mostly, which says what is wrong and never shows a password.
     pub fn parse(text: &str) -> Result<Self> {
         Ok(Place::parse(text)?.into())
     }
@@ -118,7 +120,8 @@ impl Target {
         } else {
             self.host.clone()
         };
-        let mut url = Url::parse(&format!("ftp://{host}")).ok()?;
+        let scheme = if self.implicit_tls { "ftps" } else { "ftp" };
+        let mut url = Url::parse(&format!("{scheme}://{host}")).ok()?;
         url.set_port(Some(self.port)).ok()?;
         url.set_username(self.user.as_deref().unwrap_or_default())
             .ok()?;
@@ -195,6 +198,7 @@ impl Options {
         };
         self.host = target.host;
         self.port = target.port;
+        self.implicit_tls = target.implicit_tls;
         self.folder = target.folder;
         Ok(())
     }
@@ -211,6 +215,7 @@ mod tests {
             "ftp://a%20b@h.example:21/in%20here/%23%3F/x",
             "ftp://h.example/%2Fabs/folder",
             "ftp://[::1]:2121/ü",
+            "ftps://a@h.example:990/x",
         ] {
             let target = Target::from_url(url).unwrap();
             let written = target.to_url().unwrap();
@@ -219,6 +224,8 @@ mod tests {
         let target = Target::from_url("ftp://h.example/%2Fabs").unwrap();
         assert_eq!(target.folder.as_deref(), Some("/abs"));
         assert_eq!((target.port, target.user), (21, None));
+        let target = Target::from_url("ftps://h.example/").unwrap();
+        assert_eq!((target.port, target.implicit_tls), (990, true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::error::Trouble;
 use super::events::{self, Event};
 use super::json::Object;
+use super::progress;
 use crate::protocol::reply::Reply;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -47,6 +48,19 @@ pub fn reply(reply: &Reply) -> String {
 /// is an [`Event`] of its own.
 pub fn say(line: &str) {
     Event::Message(line.to_owned()).tell();
+}
+
+/// Asks on the terminal, and gives the line that is typed.
+///
+/// # Errors
+/// Standard input cannot be read.
+pub fn ask(question: &str) -> io::Result<String> {
+    let mut answer = String::new();
+    progress::aside(|| {
+        write!(io::stderr(), "{}", clean(question))?;
+        io::stdin().read_line(&mut answer).map(drop)
+    })?;
+    Ok(answer)
 }
 
 /// Writes lines on standard output, cleaned; for programs each as an object that has it as it is. A reader that went

@@ -9,7 +9,7 @@ use crate::protocol::reply::{Class, Reply, ReplyCode};
 use anyhow::Result;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ pub(super) fn send(
         CopyError::Read(error) => unreadable(error),
         CopyError::Write(error) => lost(error),
     })?;
+    data.flush().map_err(lost)?;
     data.set_reset_on_close(false).map_err(lost)?;
     // A server that has hung up by now tells why in its reply.
     data.finish_writing().map_err(lost)?;

@@ -111,6 +111,25 @@ pub enum Epsv {
     All,
 }
 
+/// What `AUTH` asks for (RFC 4217 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// `TLS`, or `TLS-C`: data connections stay in clear until `PROT`.
+    Tls,
+    /// `SSL`, or `TLS-P`, from before the RFC: data connections are private from the start.
+    Ssl,
+}
+
+/// What `PROT` asks for the data connections (RFC 2228 §3). TLS has only the first and the last of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Protection {
+    Clear,
+    Safe,
+    Confidential,
+    Private,
+}
+
 impl fmt::Display for TransferType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -197,6 +216,52 @@ impl FromStr for Epsv {
             "" => Ok(Self::Same),
             all if all.eq_ignore_ascii_case("ALL") => Ok(Self::All),
             network => Ok(Self::On(network.parse()?)),
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "TLS",
+            Self::Ssl => "SSL",
+        })
+    }
+}
+
+impl FromStr for Mechanism {
+    type Err = CommandError;
+
+    fn from_str(text: &str) -> Result<Self, CommandError> {
+        match text.to_ascii_uppercase().as_str() {
+            "TLS" | "TLS-C" => Ok(Self::Tls),
+            "SSL" | "TLS-P" => Ok(Self::Ssl),
+            _ => Err(CommandError::Unsupported),
+        }
+    }
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "C",
+            Self::Safe => "S",
+            Self::Confidential => "E",
+            Self::Private => "P",
+        })
+    }
+}
+
+impl FromStr for Protection {
+    type Err = CommandError;
+
+    fn from_str(text: &str) -> Result<Self, CommandError> {
+        match text.to_ascii_uppercase().as_str() {
+            "C" => Ok(Self::Clear),
+            "S" => Ok(Self::Safe),
+            "E" => Ok(Self::Confidential),
+            "P" => Ok(Self::Private),
+            _ => Err(CommandError::Unsupported),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Commands: a verb and its argument (RFC 959 §5.3, and the RFCs named at each verb).
 
 use super::address::{AddressError, ExtendedHostPort, HostPort};
-pub use super::argument::{Arg, Epsv, Mode, Password, Structure, TransferType};
+pub use super::argument::{
+    Arg, Epsv, Mechanism, Mode, Password, Protection, Structure, TransferType,
+};
 use super::hash::HashAlgorithm;
 use super::reply::{Reply, ReplyCode};
 use super::site::Site;
@@ -17,6 +19,11 @@ use std::str::FromStr;
 pub enum Command {
     User(Arg),
     Pass(Password),
+    /// RFC 4217 §4, like the three behind it.
+    Auth(Mechanism),
+    Pbsz(u64),
+    Prot(Protection),
+    Ccc,
     Quit,
     Feat,
     Opts(Arg),
@@ -191,6 +198,10 @@ impl FromStr for Command {
         Ok(match verb.to_ascii_uppercase().as_str() {
             "USER" => Self::User(rest.arg()?),
             "PASS" => Self::Pass(rest.0.unwrap_or_default().parse()?),
+            "AUTH" => Self::Auth(rest.value()?),
+            "PBSZ" => Self::Pbsz(rest.number()?),
+            "PROT" => Self::Prot(rest.value()?),
+            "CCC" => rest.none(Self::Ccc)?,
             "QUIT" => rest.none(Self::Quit)?,
             "FEAT" => rest.none(Self::Feat)?,
             "OPTS" => Self::Opts(rest.arg()?),
@@ -237,9 +248,10 @@ impl FromStr for Command {
             "XSHA1" | "XSHA" => Self::XHash(HashAlgorithm::Sha1, rest.arg()?),
             "XMD5" => Self::XHash(HashAlgorithm::Md5, rest.arg()?),
             "XCRC" => Self::XHash(HashAlgorithm::Crc32, rest.arg()?),
-            "ACCT" | "SMNT" | "REIN" | "ADAT" | "AUTH" | "CCC" | "CONF" | "ENC" | "LANG"
-            | "MIC" | "PBSZ" | "PROT" | "LPRT" | "LPSV" | "MLFL" | "MAIL" | "MSND" | "MSOM"
-            | "MSAM" | "MRSQ" | "MRCP" | "RANG" => return Err(CommandError::NotImplemented),
+            "ACCT" | "SMNT" | "REIN" | "ADAT" | "CONF" | "ENC" | "LANG" | "MIC" | "LPRT"
+            | "LPSV" | "MLFL" | "MAIL" | "MSND" | "MSOM" | "MSAM" | "MRSQ" | "MRCP" | "RANG" => {
+                return Err(CommandError::NotImplemented);
+            }
             _ => return Err(CommandError::Unknown),
         })
     }
@@ -252,6 +264,10 @@ impl Command {
         match self {
             Self::User(_) => "USER",
             Self::Pass(_) => "PASS",
+            Self::Auth(_) => "AUTH",
+            Self::Pbsz(_) => "PBSZ",
+            Self::Prot(_) => "PROT",
+            Self::Ccc => "CCC",
             Self::Quit => "QUIT",
             Self::Feat => "FEAT",
             Self::Opts(_) => "OPTS",
@@ -342,10 +358,12 @@ impl fmt::Display for Command {
             | Self::Mlst(arg)
             | Self::Stou(arg) => arg.iter().try_for_each(|arg| write!(f, " {arg}")),
             Self::Pass(password) => write!(f, " {password}"),
+            Self::Auth(value) => write!(f, " {value}"),
+            Self::Prot(value) => write!(f, " {value}"),
             Self::Type(value) => write!(f, " {value}"),
             Self::Mode(value) => write!(f, " {value}"),
             Self::Stru(value) => write!(f, " {value}"),
-            Self::Allo(number) | Self::Rest(number) => write!(f, " {number}"),
+            Self::Allo(number) | Self::Rest(number) | Self::Pbsz(number) => write!(f, " {number}"),
             Self::Mfmt(time, path) => write!(f, " {} {path}", time::format_time(*time)),
             Self::Site(site) => write!(f, " {site}"),
             Self::Eprt(address) => write!(f, " {address}"),
@@ -353,6 +371,7 @@ impl fmt::Display for Command {
             Self::Epsv(Epsv::On(network)) => write!(f, " {network}"),
             Self::Epsv(Epsv::All) => f.write_str(" ALL"),
             Self::Epsv(Epsv::Same)
+            | Self::Ccc
             | Self::Quit
             | Self::Feat
             | Self::Syst
@@ -406,6 +425,9 @@ mod tests {
             ("EPRT |3|x|1|", CommandError::UnsupportedNetwork),
             ("EPSV 3", CommandError::UnsupportedNetwork),
             ("EPSV x", CommandError::BadArgument),
+            ("AUTH GSSAPI", CommandError::Unsupported),
+            ("PROT X", CommandError::Unsupported),
+            ("PBSZ x", CommandError::BadArgument),
             ("MFMT 20261122000000", CommandError::MissingArgument),
             ("MFMT yesterday x", CommandError::BadArgument),
         ] {
@@ -444,6 +466,10 @@ mod tests {
             Command::Type(TransferType::Ascii),
             Command::Type(TransferType::Image),
             Command::Type(TransferType::Local8),
+            Command::Auth(Mechanism::Tls),
+            Command::Pbsz(0),
+            Command::Prot(Protection::Private),
+            Command::Ccc,
             Command::Mode(Mode::Block),
             Command::Stru(Structure::File),
             Command::List(None),

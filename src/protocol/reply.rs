@@ -52,6 +52,8 @@ impl ReplyCode {
     pub const PASSIVE: Self = Self(227);
     pub const EXTENDED_PASSIVE: Self = Self(229);
     pub const LOGGED_IN: Self = Self(230);
+    /// RFC 2228 §4.
+    pub const SECURITY_DONE: Self = Self(234);
     pub const FILE_ACTION_DONE: Self = Self(250);
     pub const PATH: Self = Self(257);
     pub const NEED_PASSWORD: Self = Self(331);
@@ -68,8 +70,15 @@ impl ReplyCode {
     pub const NOT_IMPLEMENTED: Self = Self(502);
     pub const BAD_SEQUENCE: Self = Self(503);
     pub const NOT_FOR_PARAMETER: Self = Self(504);
+    /// RFC 4217 §9: the data connection may not be as `PROT` has it.
+    pub const PROTECTION_TOO_LOW: Self = Self(521);
     pub const UNSUPPORTED_NETWORK: Self = Self(522);
+    /// RFC 4217 §9 has the number of `UNSUPPORTED_NETWORK` for a data connection whose TLS failed.
+    pub const DATA_TLS_FAILED: Self = Self(522);
     pub const NOT_LOGGED_IN: Self = Self(530);
+    /// RFC 2228 §4.
+    pub const DENIED_BY_POLICY: Self = Self(534);
+    pub const UNSUPPORTED_PROTECTION: Self = Self(536);
     pub const UNAVAILABLE: Self = Self(550);
     pub const OVER_LIMIT: Self = Self(552);
     pub const NAME_NOT_ALLOWED: Self = Self(553);

@@ -2,9 +2,9 @@
 
 use crate::protocol::reply::Reply;
 use crate::protocol::{Line, Lines, MAX_LINE};
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 use std::collections::VecDeque;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,30 @@ impl Control {
         })
     }
 
+    /// Goes on under TLS, in which the handshake has to be made by `deadline`.
+    ///
+    /// Whatever the client sent in clear behind its `AUTH` is dropped: somebody between could have put it there, and it
+    /// would be taken for what the client says under TLS (CVE-2011-0411).
+    pub(super) fn start_tls(&mut self, mut tls: stream::Tls, deadline: Instant) -> io::Result<()> {
+        let sent_in_clear = self.input.buffer().len();
+        self.input.consume(sent_in_clear);
+        self.ahead.clear();
+        self.lines = Lines::new(MAX_LINE);
+        tls.handshake(deadline)?;
+        self.input.get_mut().stream = tls.into();
+        Ok(())
+    }
+
+    /// Says under TLS that nothing more comes. The client may be gone by now.
+    pub(super) fn finish(&mut self) {
+        let _ = self.input.get_mut().stream.finish_now();
+    }
+
+    /// The bytes of the connection.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.input.get_ref().stream
+    }
+
     /// The next line, or `None` when the client has closed the connection.
     ///
     /// # Errors
@@ -89,7 +113,7 @@ impl Control {
 
     /// Whether something that was read from the socket has not been taken in yet, and there is room for it.
     pub(super) fn has_unread(&self) -> bool {
-        self.wants_input() && !self.input.buffer().is_empty()
+        self.wants_input() && (!self.input.buffer().is_empty() || self.stream().has_unread())
     }
 
     /// Whether an `ABOR` stands behind the command that is being carried out. It is meant for all that were sent before it.
@@ -157,10 +181,15 @@ enum Wait {
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.wait {
+        let read = match self.wait {
             Wait::No => self.stream.read_now(buffer),
             Wait::Until(deadline) if Instant::now() < deadline => self.stream.read(buffer),
             Wait::Until(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        match read {
+            // Many clients leave without a `close_notify`. A command that was cut off has no line end, and is none.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            read => read,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Data connections: a fresh listener for each transfer, and the one connection that it accepts.
 
+use super::tls::{self, CloseNotify, DataProtection, DataResumption};
 use super::watch::{Cut, Watch};
 use crate::copy::Pace;
+use crate::stream::Stream;
 use cap_std::fs::File;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -199,30 +201,79 @@ fn connect(
 /// Reads and writes wait at most the data time-out, and the control connection is watched meanwhile: when a call fails
 /// because of what was seen there, [`DataChannel::cut`] says why.
 pub(super) struct DataChannel<'s> {
-    socket: TcpStream,
+    stream: Stream,
     watch: Watch<'s>,
     timeout: Duration,
     unwatched: u64,
     cut: Option<Cut>,
     /// The rate that the bytes keep to, and when the next of them may move.
     pace: Option<(Arc<Pace>, Instant)>,
+    /// Whether the end of the connection is the end of an upload even where TLS says nothing of it.
+    bare_end: bool,
+    /// Whether the client has sent all of an upload, and was told that it is known.
+    ended: bool,
 }
 
 impl<'s> DataChannel<'s> {
-    const fn new(socket: TcpStream, watch: Watch<'s>, timeout: Duration) -> Self {
+    fn new(socket: TcpStream, watch: Watch<'s>, timeout: Duration) -> Self {
         Self {
-            socket,
+            stream: socket.into(),
             watch,
             timeout,
             unwatched: 0,
             cut: None,
             pace: None,
+            bare_end: false,
+            ended: false,
         }
     }
 
     /// Holds the bytes to a rate from here on.
     pub(super) fn keep_to(&mut self, pace: Option<Arc<Pace>>) {
         self.pace = pace.map(|pace| (pace, Instant::now()));
+    }
+
+    /// Makes the TLS handshake, of which the client is the one that begins it, whoever connected (RFC 4217 §7).
+    pub(super) fn protect(
+        mut self,
+        protection: &DataProtection,
+        limit: Duration,
+    ) -> Result<Self, Cut> {
+        let deadline = Instant::now() + limit;
+        let failed = |error: io::Error| {
+            log::info!(
+                "{} TLS on the data connection failed: {error}",
+                protection.peer
+            );
+            match error.kind() {
+                io::ErrorKind::InvalidData => Cut::Handshake,
+                _ => Cut::Unreachable,
+            }
+        };
+        let socket = Arc::clone(self.stream.socket());
+        let mut tls = tls::over_data(&protection.config, socket).map_err(failed)?;
+        loop {
+            match tls.handshake_now() {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.watch.wait(tls.socket(), tls.interest(), deadline)?;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        if tls.is_resumed() {
+            log::debug!("{} data resumes TLS", protection.peer);
+        } else if protection.resumption == DataResumption::Require {
+            return Err(Cut::NotResumed);
+        }
+        // An upload's handshake ends with a word of the client's that nobody answers. Most clients' sockets hold a small file
+        // back until it is acknowledged, which the system puts off for 40 ms.
+        if let Err(error) = rustix::net::sockopt::set_tcp_quickack(tls.socket(), true) {
+            return Err(failed(error.into()));
+        }
+        self.bare_end = protection.close_notify == CloseNotify::Optional;
+        self.stream = tls.into();
+        Ok(self)
     }
 
     /// How many bytes have gone over the connection.
@@ -239,14 +290,22 @@ impl<'s> DataChannel<'s> {
     ///
     /// # Errors
     /// The data connection failed or was cut; `InvalidData` if the file became shorter meanwhile; `InvalidInput` if its
-    /// file system knows no `sendfile`, and then nothing was sent.
+    /// file system knows no `sendfile`, or the connection is under TLS, and then nothing was sent.
     pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
+        if self.stream.tls().is_some() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let mut at = start;
         let most = self.at_most(SENDFILE_CHUNK);
         while at < end {
             let chunk = usize::try_from(end - at).map_or(most, |left| left.min(most));
-            let sent = self.attempt(PollFlags::OUT, |socket| {
-                Ok(rustix::fs::sendfile(socket, file, Some(&mut at), chunk)?)
+            let sent = self.attempt(PollFlags::OUT, |stream| {
+                Ok(rustix::fs::sendfile(
+                    stream.socket(),
+                    file,
+                    Some(&mut at),
+                    chunk,
+                )?)
             })?;
             if sent == 0 {
                 return Err(io::ErrorKind::InvalidData.into());
@@ -266,25 +325,38 @@ impl<'s> DataChannel<'s> {
         self.unwatched = 0;
         let seen = self
             .watch
-            .poll(&self.socket, PollFlags::empty(), Duration::ZERO);
+            .poll(&self.stream, PollFlags::empty(), Duration::ZERO);
         self.note(seen.map(drop))
+    }
+
+    /// Sends what is still in memory, and under TLS that this was all. An upload needs it not, since its end was answered
+    /// when it came.
+    ///
+    /// # Errors
+    /// The data connection failed or was cut.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        self.attempt(PollFlags::OUT, |stream| stream.finish_now().map(|()| 0))?;
+        Ok(())
     }
 
     /// Tries a call and waits only when the socket is not ready, so that a small file needs no `poll` at all.
     fn attempt(
         &mut self,
         events: PollFlags,
-        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+        mut call: impl FnMut(&mut Stream) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if self.unwatched >= LOOK_EVERY {
             self.look()?;
         }
         if let Some((_, next)) = self.pace {
-            let waited = self.watch.pass(&self.socket, next);
+            let waited = self.watch.pass(self.stream.socket(), next);
             self.note(waited)?;
         }
         loop {
-            match call(&self.socket) {
+            match call(&mut self.stream) {
                 Ok(count) => {
                     self.watch.moved += count as u64;
                     self.unwatched += count as u64;
@@ -296,7 +368,7 @@ impl<'s> DataChannel<'s> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.unwatched = 0;
                     let deadline = Instant::now() + self.timeout;
-                    let waited = self.watch.wait(&self.socket, events, deadline);
+                    let waited = self.watch.wait(&self.stream, events, deadline);
                     self.note(waited)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -323,14 +395,28 @@ impl<'s> DataChannel<'s> {
 impl Read for DataChannel<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = self.at_most(buffer.len());
-        self.attempt(PollFlags::IN, |mut socket| socket.read(&mut buffer[..most]))
+        let read = match self.attempt(PollFlags::IN, |stream| stream.read_now(&mut buffer[..most]))
+        {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.bare_end => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let text = "it ended without TLS's close_notify, as one that was cut off";
+                Err(io::Error::new(error.kind(), text))
+            }
+            read => read,
+        };
+        if let Ok(0) = read {
+            // Python's ftplib waits for it before it looks at the reply. Others are gone by now.
+            let _ = self.stream.finish_now();
+            self.ended = true;
+        }
+        read
     }
 }
 
 impl Write for DataChannel<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let most = self.at_most(bytes.len());
-        self.attempt(PollFlags::OUT, |mut socket| socket.write(&bytes[..most]))
+        self.attempt(PollFlags::OUT, |stream| stream.write_now(&bytes[..most]))
     }
 
     fn flush(&mut self) -> io::Result<()> {

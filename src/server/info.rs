@@ -1,6 +1,7 @@
 //! Commands about the server and the session itself: `FEAT`, `OPTS`, `HELP`, `STAT`, `HOST`.
 
 use super::ports;
+use super::protection;
 use super::session::{Session, ok, reply};
 use crate::protocol::entry::FactSet;
 use crate::protocol::hash::HashAlgorithm;
@@ -36,10 +37,11 @@ pub(super) fn feat(session: &mut Session<'_>) -> io::Result<Reply> {
         "XSHA1".to_owned(),
         "XSHA256".to_owned(),
     ];
+    let protection = protection::features(session).iter().copied();
     Ok(Reply::multi(
         ReplyCode::SYSTEM_STATUS,
         "Extensions supported:",
-        features,
+        protection.map(str::to_owned).chain(features),
         "End",
     ))
 }
@@ -76,9 +78,10 @@ pub(super) fn opts(session: &mut Session<'_>, option: &str) -> io::Result<Reply>
 }
 
 pub(super) fn help() -> io::Result<Reply> {
-    let verbs = "ABOR ALLO APPE CDUP CLNT CWD  DELE EPRT EPSV FEAT HASH HELP HOST LIST MDTM MFMT\n\
-                 MKD  MLSD MLST MODE NLST NOOP OPTS PASS PASV PORT PWD  QUIT REST RETR RMD  RNFR\n\
-                 RNTO SITE SIZE STAT STOR STOU STRU SYST TYPE USER XCRC XMD5 XSHA1 XSHA256";
+    let verbs = "ABOR ALLO APPE AUTH CCC  CDUP CLNT CWD  DELE EPRT EPSV FEAT HASH HELP HOST LIST\n\
+                 MDTM MFMT MKD  MLSD MLST MODE NLST NOOP OPTS PASS PASV PBSZ PORT PROT PWD  QUIT\n\
+                 REST RETR RMD  RNFR RNTO SITE SIZE STAT STOR STOU STRU SYST TYPE USER XCRC XMD5\n\
+                 XSHA1 XSHA256";
     let lines = verbs.lines().map(str::to_owned);
     Ok(Reply::multi(
         ReplyCode::HELP,

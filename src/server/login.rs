@@ -39,6 +39,10 @@ impl Login {
 }
 
 pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
+    session.login = Login::None;
+    if let Some(refusal) = session.refuse_login_in_clear(name.as_str()) {
+        return Ok(refusal);
+    }
     session.login = Login::Named(name.as_str().to_owned());
     session.cwd = VirtualPath::root();
     // The same for every name, so that nobody learns which ones exist.
@@ -52,7 +56,6 @@ pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result
     let Login::Named(name) = std::mem::replace(&mut session.login, Login::None) else {
         return reply(ReplyCode::BAD_SEQUENCE, "Send USER first.");
     };
-    // A rule of which connections a password may come over belongs here, before anything is checked.
     let users = &session.shared.users;
     match users.log_in(&name, password, session.peer.ip()) {
         Ok(member) => enter(session, member),

@@ -4,6 +4,7 @@ mod ascii;
 mod content;
 mod control;
 mod data;
+mod entrance;
 mod failure;
 mod files;
 mod info;
@@ -11,31 +12,35 @@ mod listing;
 mod login;
 mod phase;
 mod ports;
+mod protection;
 mod root;
 mod session;
 mod sweeper;
+mod tls;
 mod transfer;
 mod users;
 mod watch;
 
 pub use data::PassivePorts;
+pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
 pub use users::{Access, Permissions, UserCommand};
 
 use crate::protocol::reply::{Reply, ReplyCode};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
+use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
+use tls::Tls;
 use users::Users;
 
 /// What a server is to do.
@@ -43,6 +48,10 @@ use users::Users;
 pub struct Config {
     /// Where to listen for control connections. Port 0 lets the system pick one.
     pub address: SocketAddr,
+    /// Where to listen for control connections that begin with a TLS handshake.
+    pub tls_address: Option<SocketAddr>,
+    /// What is done about TLS.
+    pub tls: TlsOptions,
     /// The folder to serve. It must exist.
     pub root: PathBuf,
     /// Where data listeners take their ports from.
@@ -72,6 +81,8 @@ pub struct Limits {
     pub hash_jobs: usize,
     /// How long a session may send no command.
     pub idle: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
     /// How long a data connection may take to come, and how long it may move nothing.
     pub data: Duration,
     /// How long transfers may go on after the server was told to stop.
@@ -81,7 +92,7 @@ pub struct Limits {
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    entrances: Entrances,
     shared: Arc<Shared>,
     sweeper: Sweeper,
 }
@@ -90,14 +101,13 @@ pub struct Server {
 #[derive(Debug)]
 pub(crate) struct Shared {
     config: Config,
+    tls: Tls,
     root: Root,
     users: Users,
     phase: Phase,
     sessions: Mutex<Sessions>,
 }
 
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
 /// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
 const STACK: usize = 256 * 1024;
 /// How long the accept loop rests when the system has no descriptor or memory for another connection.
@@ -122,19 +132,11 @@ impl Server {
             config.users.as_deref(),
             config.limits.hash_jobs,
         )?;
-        let listener = listen(config.address).map_err(|error| {
-            let advice = match error.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
-                }
-                io::ErrorKind::AddrInUse => "; --port picks another port",
-                io::ErrorKind::AddrNotAvailable => "; --host takes an address of this machine",
-                _ => "",
-            };
-            anyhow!("cannot listen on {}: {error}{advice}", config.address)
-        })?;
+        let tls = Tls::open(config.tls.clone())?;
+        let entrances = Entrances::open(config.address, config.tls_address)?;
         let shared = Shared {
             config,
+            tls,
             root,
             users,
             phase: Phase::default(),
@@ -143,7 +145,7 @@ impl Server {
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
         Ok(Self {
-            listener,
+            entrances,
             shared,
             sweeper,
         })
@@ -154,7 +156,21 @@ impl Server {
     /// # Errors
     /// The system does not say.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.entrances.address()
+    }
+
+    /// Where the server listens for connections that begin with TLS, if it does.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn local_tls_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.entrances.tls_address()
+    }
+
+    /// The SHA-256 of the server's certificate as `SHA256:AB:CD:…`, if there is TLS.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        self.shared.tls.fingerprint()
     }
 
     /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them. At each
@@ -164,42 +180,38 @@ impl Server {
     /// The listener failed for good.
     pub fn run(self, mut stop: &UnixStream, mut reload: &UnixStream) -> io::Result<()> {
         let Self {
-            listener,
+            entrances,
             shared,
             sweeper: _sweeper,
         } = self;
         loop {
-            let mut watched = [
-                PollFd::new(&listener, PollFlags::IN),
-                PollFd::new(stop, PollFlags::IN),
-                PollFd::new(reload, PollFlags::IN),
-            ];
-            match rustix::event::poll(&mut watched, None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            if !watched[1].revents().is_empty() {
-                let _ = stop.read(&mut [0])?;
-                break;
-            }
-            if !watched[2].revents().is_empty() {
-                let _ = reload.read(&mut [0])?;
-                shared.users.reload();
-            }
-            match listener.accept() {
-                Ok((socket, peer)) => Shared::admit(&shared, socket, peer),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::Interrupted
-                    | io::ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        log::error!("cannot accept a connection: {error}");
-                        thread::sleep(EXHAUSTED_PAUSE);
-                    }
-                },
+            let come = match entrances.wait(stop, reload)? {
+                Woken::Stop => break,
+                Woken::Reload => {
+                    let _ = reload.read(&mut [0])?;
+                    shared.users.reload();
+                    shared.tls.reread();
+                    continue;
+                }
+                Woken::Clients(come) => come,
+            };
+            for (entrance, accepted) in come {
+                match accepted {
+                    Ok((socket, peer)) => Shared::admit(&shared, socket, peer, entrance),
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock
+                        | io::ErrorKind::Interrupted
+                        | io::ErrorKind::ConnectionAborted => {}
+                        _ => {
+                            log::error!("cannot accept a connection: {error}");
+                            thread::sleep(EXHAUSTED_PAUSE);
+                        }
+                    },
+                }
             }
         }
-        drop(listener);
+        let _ = stop.read(&mut [0])?;
+        drop(entrances);
         shared.drain(stop);
         Ok(())
     }
@@ -221,33 +233,16 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if address.is_ipv6() {
-        // `--host ::` means every address of either kind.
-        socket.set_only_v6(false)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
 impl Shared {
     /// Gives a client its thread, or a 421.
-    fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr) {
+    fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr, entrance: Entrance) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let socket = Arc::new(socket);
         let refusal = match Guard::new(shared, peer, &socket) {
             Ok(guard) => {
                 let socket = Arc::clone(&socket);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    session::run(&guard.shared, socket, peer);
+                    session::run(&guard.shared, socket, peer, entrance);
                 });
                 match started {
                     Ok(_) => return,

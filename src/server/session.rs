@@ -2,12 +2,14 @@
 
 use super::control::Control;
 use super::data::DataSource;
+use super::entrance::Entrance;
 use super::login::Login;
+use super::protection::{self, Protection};
 use super::root::{PathError, Root, VirtualPath};
 use super::users::{ANONYMOUS, Permissions};
 use super::{Shared, content, files, info, listing, login, ports};
 use crate::protocol::Line;
-use crate::protocol::command::{Command, CommandError, Mode, Structure, TransferType};
+use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
 use crate::protocol::entry::FactSet;
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
@@ -31,6 +33,7 @@ pub(super) struct Session<'s> {
     pub(super) failed_logins: u32,
     /// Why the session ends with the next reply, if it does.
     pub(super) over: Option<&'static str>,
+    pub(super) protection: Protection,
     pub(super) cwd: VirtualPath,
     pub(super) transfer_type: TransferType,
     /// The data connections that the next transfers will use, in order.
@@ -54,11 +57,15 @@ pub(super) struct Session<'s> {
 }
 
 /// Serves a client until it leaves.
-pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr) {
+pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, entrance: Entrance) {
     let began = Instant::now();
     log::info!("{peer} connected");
     let outcome = match Session::new(shared, socket, peer) {
-        Ok(mut session) => session.serve().unwrap_or_else(|error| session.lost(&error)),
+        Ok(mut session) => {
+            let served = session.serve(entrance);
+            session.control.finish();
+            served.unwrap_or_else(|error| session.lost(&error))
+        }
         Err(error) => error.to_string(),
     };
     log::info!(
@@ -78,6 +85,7 @@ impl<'s> Session<'s> {
             login: Login::None,
             failed_logins: 0,
             over: None,
+            protection: Protection::default(),
             cwd: VirtualPath::root(),
             // RFC 959 §5.1. lftp and NcFTP count on it: for a text file they send no TYPE at all.
             transfer_type: TransferType::Ascii,
@@ -94,7 +102,11 @@ impl<'s> Session<'s> {
     }
 
     /// The command loop. Returns how the session ended.
-    fn serve(&mut self) -> io::Result<String> {
+    fn serve(&mut self, entrance: Entrance) -> io::Result<String> {
+        if entrance == Entrance::Tls {
+            // Whoever comes this way means all of it to be private, and some of them do not say so.
+            protection::begin(self, true)?;
+        }
         self.control
             .send(&Reply::new(ReplyCode::READY, "multi-client-ftp ready."))?;
         loop {
@@ -117,12 +129,19 @@ impl<'s> Session<'s> {
                     let reply = self.answer(&command)?;
                     log::trace!("{} {}", self.peer, printable(reply.to_string().trim_end()));
                     self.control.send(&reply)?;
-                    if command == Command::Quit {
-                        return Ok("QUIT".to_owned());
+                    match command {
+                        Command::Quit => return Ok("QUIT".to_owned()),
+                        Command::Auth(mechanism) if reply.code() == ReplyCode::SECURITY_DONE => {
+                            protection::begin(self, mechanism == Mechanism::Ssl)?;
+                        }
+                        _ => {}
                     }
                     if let Some(why) = self.over {
                         return Ok(why.to_owned());
                     }
+                }
+                Err(CommandError::Unknown) if is_http(&line) => {
+                    return self.close("This is FTP and not HTTP.");
                 }
                 Err(error) => {
                     // Malformed or not, it came between RNFR and RNTO (RFC 959 §4.1.3).
@@ -184,6 +203,10 @@ impl<'s> Session<'s> {
         match command {
             Command::User(name) => login::user(self, name),
             Command::Pass(password) => login::pass(self, password),
+            Command::Auth(mechanism) => protection::auth(self, *mechanism),
+            Command::Pbsz(_) => protection::pbsz(self),
+            Command::Prot(level) => protection::prot(self, *level),
+            Command::Ccc => protection::ccc(self),
             Command::Quit => reply(ReplyCode::CLOSING, "Goodbye."),
             Command::Feat => info::feat(self),
             Command::Opts(option) => info::opts(self, option.as_str()),
@@ -249,6 +272,9 @@ impl<'s> Session<'s> {
         let Some(needed) = needed(command) else {
             return Ok(());
         };
+        if let Some(refusal) = self.refuse_data_in_clear(command) {
+            return Err(refusal);
+        }
         match &self.login {
             Login::Done(member, _) if member.account.permissions.allow(needed) => Ok(()),
             Login::Done(..) => Err(self.denied(&format!("use {}", command.verb()))),
@@ -302,6 +328,10 @@ fn needed(command: &Command) -> Option<Permissions> {
     match command {
         Command::User(_)
         | Command::Pass(_)
+        | Command::Auth(_)
+        | Command::Pbsz(_)
+        | Command::Prot(_)
+        | Command::Ccc
         | Command::Quit
         | Command::Feat
         | Command::Opts(_)
@@ -338,7 +368,7 @@ fn needed(command: &Command) -> Option<Permissions> {
 }
 
 /// Whether a command uses the data connection that was prepared.
-fn is_transfer(command: &Command) -> bool {
+pub(super) fn is_transfer(command: &Command) -> bool {
     matches!(
         command,
         Command::Retr(_)
@@ -349,6 +379,20 @@ fn is_transfer(command: &Command) -> bool {
             | Command::Nlst(_)
             | Command::Mlsd(_)
     )
+}
+
+/// The verbs that a browser may be made to send here, and that are none of FTP's. An answer to what follows them could be
+/// read as a page of this host's (ALPACA), so there is none.
+const HTTP_VERBS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
+fn is_http(line: &Line) -> bool {
+    let Line::Text(text) = line else { return false };
+    let verb = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    HTTP_VERBS
+        .iter()
+        .any(|http| verb.eq_ignore_ascii_case(http.as_bytes()))
 }
 
 fn parse(line: &Line) -> Result<Command, CommandError> {

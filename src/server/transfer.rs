@@ -4,6 +4,7 @@ use super::data::{DataChannel, DataSource};
 use super::failure;
 use super::root::VirtualPath;
 use super::session::{Session, reply};
+use super::tls::Direction;
 use super::watch::{Cut, Watch};
 use crate::copy::CopyError;
 use crate::protocol::reply::{Reply, ReplyCode};
@@ -57,24 +58,32 @@ impl Transfer {
             .send(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
         let activity = format!("{verb} {path}");
         let pace = session.login.pace();
+        let protection = session.data_protection(direction(verb));
         let watch = Watch::new(&mut session.control, &session.shared.phase, &activity);
-        let (moved, outcome) =
-            match data.open(session.peer.ip(), watch, session.shared.config.limits.data) {
-                Ok(mut channel) => {
-                    channel.keep_to(pace);
-                    let outcome = match (work(&mut channel), channel.cut()) {
-                        (Ok(()), _) => reply(ReplyCode::TRANSFER_DONE, "Transfer complete."),
-                        (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED),
-                        (Err(Failure::File(error)), None) => Ok(failure::file(&error, &path)),
-                        (Err(Failure::Data(error)), None) => {
-                            let text = format!("The data connection failed: {error}.");
-                            reply(ReplyCode::TRANSFER_ABORTED, text)
-                        }
-                    };
-                    (channel.moved(), outcome)
-                }
-                Err(cut) => (0, cut_reply(cut, ReplyCode::CANNOT_OPEN_DATA)),
-            };
+        let limits = &session.shared.config.limits;
+        let opened = data.open(session.peer.ip(), watch, limits.data);
+        let opened = opened.and_then(|channel| match protection {
+            Some(tls) => channel.protect(&tls, limits.handshake),
+            None => Ok(channel),
+        });
+        let (moved, outcome) = match opened {
+            Ok(mut channel) => {
+                channel.keep_to(pace);
+                let done = work(&mut channel);
+                let done = done.and_then(|()| channel.finish().map_err(Failure::Data));
+                let outcome = match (done, channel.cut()) {
+                    (Ok(()), _) => reply(ReplyCode::TRANSFER_DONE, "Transfer complete."),
+                    (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED),
+                    (Err(Failure::File(error)), None) => Ok(failure::file(&error, &path)),
+                    (Err(Failure::Data(error)), None) => {
+                        let text = format!("The data connection failed: {error}.");
+                        reply(ReplyCode::TRANSFER_ABORTED, text)
+                    }
+                };
+                (channel.moved(), outcome)
+            }
+            Err(cut) => (0, cut_reply(cut, ReplyCode::CANNOT_OPEN_DATA)),
+        };
         let said = match &outcome {
             Ok(reply) => format!("{} {}", reply.code(), reply.text()),
             Err(error) => error.to_string(),
@@ -87,6 +96,14 @@ impl Transfer {
         log::info!("{peer} {user} {activity} {moved} bytes {seconds:.3} s: {said}");
         session.transfer_logged = true;
         outcome
+    }
+}
+
+/// Which way the data of a command goes.
+fn direction(verb: &str) -> Direction {
+    match verb {
+        "STOR" | "APPE" | "STOU" => Direction::Upload,
+        _ => Direction::Download,
     }
 }
 
@@ -103,6 +120,14 @@ fn cut_reply(cut: Cut, code: ReplyCode) -> io::Result<Reply> {
             reply(code, "No data connection came.")
         }
         Cut::Stalled => reply(code, "The data connection stood still for too long."),
+        Cut::Handshake => {
+            let text = "TLS on the data connection failed.";
+            reply(ReplyCode::DATA_TLS_FAILED, text)
+        }
+        Cut::NotResumed => {
+            let text = "The data connection must resume the control connection's TLS session.";
+            reply(ReplyCode::DATA_TLS_FAILED, text)
+        }
         Cut::Shutdown => reply(code, "The server is shutting down."),
     }
 }

@@ -19,6 +19,10 @@ pub(super) enum Cut {
     Unreachable,
     /// Nothing moved for as long as `--data-timeout`.
     Stalled,
+    /// The data connection's TLS handshake failed.
+    Handshake,
+    /// The data connection's TLS does not resume the session of the control connection.
+    NotResumed,
     /// The server is shutting down and will wait no longer.
     Shutdown,
 }

@@ -91,9 +91,15 @@ fn of_a_server_that_says_nothing() {
 
 #[test]
 fn of_encryption_that_is_not_to_be_had() {
-    let run = Place::new().run(&["ftps://127.0.0.1/"], None, "ls");
+    let server = Server::play(|s| {
+        s.say("220 ready");
+        s.expect("AUTH TLS", "502 no");
+    });
+    let url = format!("ftp://127.0.0.1:{}/", server.port);
+    let run = Place::new().run(&["--tls", "require", &url], None, "ls");
     assert_eq!(run.code, Some(6), "{run}");
-    run.tells("no encrypted connections yet");
+    run.tells("no TLS with 127.0.0.1");
+    server.finish(&run);
 }
 
 #[test]

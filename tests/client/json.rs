@@ -258,7 +258,6 @@ fn the_end_is_an_error_with_its_code() {
     for (arguments, code) in [
         (&["--json", &dead][..], 3),
         (&["ls", &dead, "--json"], 3),
-        (&["--json", "ftps://h/"], 6),
         (&["--json", "--nonsense"], 2),
         (&["get", "--json"], 2),
         (&["--json", "http://h/"], 2),

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) struct Client {
     server: SocketAddr,
     folder: TempDir,
-    flags: &'static [&'static str],
+    flags: Vec<String>,
 }
 
 impl Client {
@@ -22,13 +22,13 @@ impl Client {
         Self {
             server,
             folder,
-            flags: &[],
+            flags: Vec::new(),
         }
     }
 
     /// The client with these flags too.
-    pub(crate) fn with(mut self, flags: &'static [&'static str]) -> Self {
-        self.flags = flags;
+    pub(crate) fn with(mut self, flags: &[&str]) -> Self {
+        self.flags = flags.iter().map(ToString::to_string).collect();
         self
     }
 
@@ -57,7 +57,7 @@ impl Client {
             .args(["--port", &self.server.port().to_string()])
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))
-            .args(self.flags)
+            .args(&self.flags)
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .env("XDG_STATE_HOME", self.folder.path().join("state"))

@@ -15,6 +15,7 @@ mod relay;
 mod reply;
 mod server;
 mod sockets;
+mod tls;
 mod trees;
 
 pub(crate) use client::Client;
@@ -28,6 +29,7 @@ pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
 pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
+pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};
 
 use std::path::Path;

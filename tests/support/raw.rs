@@ -1,6 +1,6 @@
 //! An FTP client that sends what it is told, right or wrong, and looks at every reply.
 
-use super::{Reply, connect_from, data_bytes, data_connection, read_all, try_connect};
+use super::{Reply, Wire, connect_from, data_bytes, data_connection, read_all, try_connect};
 use socket2::SockRef;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// A control connection.
 pub(crate) struct Raw {
-    control: BufReader<TcpStream>,
+    control: BufReader<Wire>,
     /// What was sent last, for the texts of failures.
     last: String,
 }
@@ -30,11 +30,26 @@ impl Raw {
         Self::over(socket)
     }
 
+    /// The connection, to go on with by other means.
+    pub(crate) fn into_wire(self) -> Wire {
+        self.control.into_inner()
+    }
+
+    /// The connection below.
+    pub(crate) fn wire(&self) -> &Wire {
+        self.control.get_ref()
+    }
+
     /// Talks over this connection.
     pub(crate) fn over(socket: TcpStream) -> Self {
+        Self::on(Wire::Plain(socket))
+    }
+
+    /// Talks over this connection, be it under TLS or not.
+    pub(crate) fn on(wire: Wire) -> Self {
         Self {
             // Small, since a test holds 10,000 of them.
-            control: BufReader::with_capacity(512, socket),
+            control: BufReader::with_capacity(512, wire),
             last: "(nothing)".to_owned(),
         }
     }
@@ -76,7 +91,7 @@ impl Raw {
     /// Sends these bytes as TCP urgent data: the last of them is the urgent one.
     #[track_caller]
     pub(crate) fn send_urgent(&mut self, bytes: &[u8]) {
-        let socket = SockRef::from(self.control.get_ref());
+        let socket = SockRef::from(self.wire().socket());
         let sent = socket.send_out_of_band(bytes).expect("urgent data is sent");
         assert_eq!(sent, bytes.len(), "bytes of urgent data");
     }
@@ -84,9 +99,10 @@ impl Raw {
     /// Sends these bytes again and again, until so many are sent or nobody takes any more. Says how many were.
     #[track_caller]
     pub(crate) fn flood(&mut self, bytes: &[u8], most: usize) -> usize {
-        let socket = self.control.get_mut();
         let stall = Some(Duration::from_millis(500));
+        let socket = self.wire().socket();
         socket.set_write_timeout(stall).expect("the option is set");
+        let socket = self.control.get_mut();
         let mut sent = 0;
         while sent < most {
             match socket.write(bytes) {
@@ -352,17 +368,17 @@ impl Raw {
 
     /// The local address, which the server knows this client by.
     pub(crate) fn local(&self) -> SocketAddr {
-        self.control.get_ref().local_addr().expect("an address")
+        self.wire().socket().local_addr().expect("an address")
     }
 
     fn peer(&self) -> SocketAddr {
-        self.control.get_ref().peer_addr().expect("an address")
+        self.wire().socket().peer_addr().expect("an address")
     }
 
     /// Sends what was sent and the end, and stays to read.
     #[track_caller]
     pub(crate) fn finish_sending(&mut self) {
-        let socket = self.control.get_ref();
+        let socket = self.wire().socket();
         socket
             .shutdown(Shutdown::Write)
             .expect("the half of a connection closes");

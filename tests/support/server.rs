@@ -18,7 +18,10 @@ pub(crate) struct Server {
     /// The folder that it serves.
     pub(crate) root: PathBuf,
     child: Child,
+    output: Text,
     log: Text,
+    /// Where it keeps its certificate.
+    state: TempDir,
     /// Holds `root` and nothing else, so that a test can put beside it what no client may reach.
     outside: TempDir,
 }
@@ -53,8 +56,10 @@ impl Server {
     /// Runs the server to its end: for flags that it is to refuse.
     #[track_caller]
     pub(crate) fn run(flags: &[&str]) -> Output {
+        let state = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         let mut child = Self::command()
             .args(flags)
+            .env("XDG_STATE_HOME", state.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -67,7 +72,13 @@ impl Server {
     /// A server that listens on this address of this machine.
     #[track_caller]
     pub(crate) fn at(host: &str) -> Self {
-        Self::spawn_at(host, Self::command(), &[])
+        Self::at_with(host, &[])
+    }
+
+    /// A server that listens on this address of this machine, with these flags too.
+    #[track_caller]
+    pub(crate) fn at_with(host: &str, flags: &[&str]) -> Self {
+        Self::spawn_at(host, Self::command(), flags)
     }
 
     /// Starts the command, a server on a temporary folder, with these flags.
@@ -89,10 +100,12 @@ impl Server {
     /// Starts the command as it is; `outside` must hold the folder `root` that it serves.
     #[track_caller]
     pub(crate) fn from_command(mut command: Command, outside: TempDir) -> Self {
+        let state = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .env("XDG_STATE_HOME", state.path())
             .spawn()
             .expect("the server's binary runs");
         let output = Text::collect(child.stdout.take().expect("its standard output"));
@@ -111,8 +124,10 @@ impl Server {
             address,
             root: outside.path().join("root"),
             child,
+            output,
             log,
             outside,
+            state,
         }
     }
 
@@ -179,6 +194,29 @@ impl Server {
     #[track_caller]
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("cannot read {name}: {error}"))
+    }
+
+    /// A line of its standard output, from behind this beginning on.
+    #[track_caller]
+    pub(crate) fn announced(&self, beginning: &str) -> String {
+        wait_for(&format!("a line {beginning:?}"), || {
+            let output = self.output.get();
+            let mut lines = output.split_inclusive('\n');
+            lines
+                .find_map(|line| Some(line.strip_prefix(beginning)?.strip_suffix('\n')?.to_owned()))
+        })
+    }
+
+    /// Where it takes connections that begin with TLS.
+    #[track_caller]
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        let address = self.announced("ftp-server listening with TLS on ");
+        address.parse().expect("an address")
+    }
+
+    /// The folder that it has for what it keeps.
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
     }
 
     /// What it has written to standard error so far.

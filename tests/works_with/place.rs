@@ -32,7 +32,7 @@ enum Running {
 impl Place {
     /// Our server, on which anybody may do anything, and which logs each command.
     pub(crate) fn with_our_server() -> Self {
-        let server = Server::with(&["--anonymous", "full", "-v"]);
+        let server = Server::with(&["--anonymous", "full", "-v", "--implicit-tls-port", "0"]);
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self {
             address: server.address,
@@ -66,6 +66,14 @@ impl Place {
 
     pub(crate) fn port(&self) -> String {
         self.address.port().to_string()
+    }
+
+    /// Where our server takes connections that begin with TLS.
+    pub(crate) fn tls_port(&self) -> String {
+        let Running::Ours(server) = &self.server else {
+            panic!("only our server has such a port");
+        };
+        server.tls_address().port().to_string()
     }
 
     /// `ftp://host:port/path`

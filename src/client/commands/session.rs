@@ -22,6 +22,7 @@ pub(super) fn open(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
         Target {
             host: host.clone(),
             port: FTP_PORT,
+            implicit_tls: false,
             user: None,
             folder: None,
         }

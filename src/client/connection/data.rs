@@ -1,6 +1,6 @@
 //! A data connection on this side: how it is made, and how its bytes are waited for.
 
-use super::{Connection, Limits};
+use super::{Connection, FAREWELL, Limits};
 use crate::client::error::Trouble;
 use crate::client::interrupt;
 use crate::copy::Pace;
@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,12 +61,20 @@ impl<'c> Data<'c> {
         self.stream.set_reset_on_close(on)
     }
 
-    /// Tells the server that all has been written.
+    /// Tells the server that all has been written. Under TLS the server says so too, and what else it has to say to the next
+    /// data connection.
     ///
     /// # Errors
     /// The connection is gone.
     pub fn finish_writing(&mut self) -> io::Result<()> {
-        self.stream.finish_writing()
+        self.patiently(PollFlags::OUT, |stream, _| stream.finish_now().map(|()| 0))?;
+        self.stream.socket().shutdown(Shutdown::Write)?;
+        if self.stream.tls().is_some() {
+            self.silence = self.silence.min(FAREWELL);
+            // What it makes of the upload is told by its reply.
+            while let Ok(1..) = self.read(&mut [0; 64]) {}
+        }
+        Ok(())
     }
 
     /// Does what can be done without waiting, again and again with waits between until it is done.
@@ -131,10 +139,15 @@ impl Pulse<'_> {
 
 impl Read for Data<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.patiently(PollFlags::IN, |stream, most| {
+        let count = self.patiently(PollFlags::IN, |stream, most| {
             let most = most.min(buffer.len());
             stream.read_now(&mut buffer[..most])
-        })
+        })?;
+        if count == 0 {
+            // Under TLS some servers wait for an answer to their last word, and others are gone by now.
+            let _ = self.stream.finish_now();
+        }
+        Ok(count)
     }
 }
 
@@ -146,7 +159,8 @@ impl Write for Data<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        self.patiently(PollFlags::OUT, |stream, _| stream.flush_now().map(|()| 0))?;
+        Ok(())
     }
 }
 

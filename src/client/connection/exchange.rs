@@ -121,7 +121,10 @@ impl Connection {
     ) -> Result<T> {
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
         self.last_words = begun.lines().join(" ");
-        let body = |connection: &mut Self| body(connection.data(open()?));
+        let body = |connection: &mut Self| {
+            let stream = connection.protected(open()?)?;
+            body(connection.data(stream))
+        };
         let outcome = match begun.class() {
             Class::Preliminary => body(self),
             // Some servers end a transfer of nothing before they have begun it.

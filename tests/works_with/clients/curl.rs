@@ -235,13 +235,31 @@ pub(super) const PROGRAM: Client = Client {
         (&op::FEATURES, |place| {
             curl(place, &["-v", "-Q", "FEAT"], "")
         }),
+        (&op::TLS, |place| both_ways(place, &[])),
+        (&op::TLS_1_2, |place| {
+            both_ways(place, &["--tls-max", "1.2"])
+        }),
+        (&op::TLS_IMPLICIT, |place| {
+            let url = |name| format!("ftps://{}:{}/{name}", place.host(), place.tls_port());
+            let curl = |args: &[&str]| run(&place.local, "curl", &[&OWN[..], args].concat(), "");
+            curl(&["-k", "-T", "up", &url("up")])?;
+            curl(&["-k", "-O", &url("down")])
+        }),
+        (&op::TLS_RESUMED, |place| both_ways(place, &[])),
     ],
 };
 
+const OWN: [&str; 5] = ["--disable", "--silent", "--show-error", "--max-time", "20"];
+
 fn curl(place: &Place, flags: &[&str], path: &str) -> Outcome {
     let url = place.url(&path.replace(' ', "%20"));
-    let own = ["--disable", "--silent", "--show-error", "--max-time", "20"];
-    run(&place.local, "curl", &[&own, flags, &[&url]].concat(), "")
+    run(&place.local, "curl", &[&OWN, flags, &[&url]].concat(), "")
+}
+
+fn both_ways(place: &Place, flags: &[&str]) -> Outcome {
+    let tls = ["--ssl-reqd", "-k"];
+    curl(place, &[&tls, flags, &["-T", "up"]].concat(), "")?;
+    curl(place, &[&tls, flags, &["-O"]].concat(), "down")
 }
 
 /// Asks how much of the file is there, and uploads the rest.

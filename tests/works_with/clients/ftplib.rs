@@ -90,8 +90,34 @@ pub(super) const CLIENT: Client = Client {
         (&op::FEATURES, |place| {
             python(place, "print(ftp.sendcmd('FEAT'))")
         }),
+        (&op::TLS, |place| {
+            python(place, &format!("{TLS}both_ways()"))
+        }),
+        (&op::TLS_1_2, |place| {
+            let old = "context.maximum_version = ssl.TLSVersion.TLSv1_2";
+            python(place, &format!("{TLS}{old}\nboth_ways()"))
+        }),
     ],
 };
+
+/// Its own class, which makes a new TLS session for each data connection.
+const TLS: &str = "
+import ssl
+context = ssl.create_default_context()
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+
+def both_ways():
+    global ftp
+    ftp.quit()
+    ftp = ftplib.FTP_TLS(timeout=20, context=context)
+    ftp.connect(host, int(port))
+    ftp.login(user, password)
+    ftp.prot_p()
+    put('up')
+    get('down')
+
+";
 
 /// Logs in, and has the two transfers that most scripts need.
 const BEGIN: &str = "

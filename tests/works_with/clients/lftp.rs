@@ -84,13 +84,31 @@ pub(super) const CLIENT: Client = Client {
         }),
         (&op::STATUS, |place| lftp(place, "quote STAT")),
         (&op::FEATURES, |place| lftp(place, "quote FEAT")),
+        (&op::TLS, |place| {
+            lftp(place, &format!("{TLS}; put up; get down"))
+        }),
+        (&op::TLS_1_2, |place| {
+            let priority = "set ssl:priority NORMAL:-VERS-ALL:+VERS-TLS1.2";
+            lftp(place, &format!("{priority}; {TLS}; put up; get down"))
+        }),
+        (&op::TLS_IMPLICIT, |place| {
+            let (host, port) = (place.host(), place.tls_port());
+            let open = format!("open -u {},{PASSWORD} -p {port} ftps://{host}", place.user);
+            lftp(place, &format!("{TLS}; {open}; put up; get down"))
+        }),
+        (&op::TLS_RESUMED, |place| {
+            lftp(place, &format!("{TLS}; put up; get down"))
+        }),
     ],
 };
 
+const TLS: &str = "set ftp:ssl-allow on; set ssl:verify-certificate no; set ftp:ssl-force on; set ftp:ssl-protect-data on";
+
 fn lftp(place: &Place, script: &str) -> Outcome {
-    // It would rather try again and again, for minutes.
+    // It would rather try again and again, for minutes. By itself it takes TLS where there is some, and then wants a
+    // certificate that an authority vouches for.
     let script = format!(
-        "set cmd:fail-exit on; set net:max-retries 2; set net:timeout 20; set xfer:clobber on; \
+        "set cmd:fail-exit on; set ftp:ssl-allow off; set net:max-retries 2; set net:timeout 20; set xfer:clobber on; \
          open -u {},{PASSWORD} -p {} {}; {script}",
         place.user,
         place.port(),

@@ -83,8 +83,21 @@ pub(super) const CLIENT: Client = Client {
         (&op::COMPARE, |place| {
             rclone(place, &["check", "tree", "SERVER:tree"])
         }),
+        (&op::TLS, |place| both_ways(place, &["--ftp-explicit-tls"])),
+        (&op::TLS_1_2, |place| {
+            both_ways(place, &["--ftp-explicit-tls", "--ftp-disable-tls13"])
+        }),
+        (&op::TLS_IMPLICIT, |place| {
+            both_ways(place, &["--ftp-tls", "--ftp-port", &place.tls_port()])
+        }),
     ],
 };
+
+fn both_ways(place: &Place, flags: &[&str]) -> Outcome {
+    let flags = [flags, &["--ftp-no-check-certificate"]].concat();
+    rclone(place, &[&["copy", "up", "SERVER:"], &flags[..]].concat())?;
+    rclone(place, &[&["copy", "SERVER:down", "."], &flags[..]].concat())
+}
 
 /// `SERVER:` in the arguments means the server: rclone's configuration has it under that name.
 fn rclone(place: &Place, args: &[&str]) -> Outcome {

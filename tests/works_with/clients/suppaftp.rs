@@ -4,12 +4,12 @@ use super::Client;
 use crate::operations::{self as op, ODD_NAME, PART, RANGE};
 use crate::place::{PASSWORD, Place};
 use crate::programs::Outcome;
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, TlsClient};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use suppaftp::types::FileType;
-use suppaftp::{FtpError, FtpStream, Mode};
+use suppaftp::{FtpError, FtpStream, Mode, RustlsConnector, RustlsFtpStream};
 
 pub(super) const CLIENT: Client = Client {
     name: "suppaftp",
@@ -132,8 +132,32 @@ pub(super) const CLIENT: Client = Client {
             tree_up(&mut login(place)?, &place.local, "tree")
         }),
         (&op::FEATURES, |place| done(login(place)?.feat())),
+        (&op::TLS, |place| {
+            both_ways(place, begin_tls(place, &TlsClient::new())?)
+        }),
+        (&op::TLS_1_2, |place| {
+            both_ways(place, begin_tls(place, &TlsClient::of_1_2())?)
+        }),
+        (&op::TLS_RESUMED, |place| {
+            both_ways(place, begin_tls(place, &TlsClient::new())?)
+        }),
     ],
 };
+
+fn begin_tls(place: &Place, client: &TlsClient) -> Result<RustlsFtpStream, String> {
+    let connector = RustlsConnector::from(client.config());
+    let ftp = RustlsFtpStream::connect(place.address).map_err(text)?;
+    ftp.into_secure(connector, "localhost").map_err(text)
+}
+
+fn both_ways(place: &Place, mut ftp: RustlsFtpStream) -> Outcome {
+    ftp.login(place.user, PASSWORD).map_err(text)?;
+    ftp.transfer_type(FileType::Binary).map_err(text)?;
+    ftp.put_file("up", &mut open(place, "up")?).map_err(text)?;
+    let down = ftp.retr_as_buffer("down").map_err(text)?;
+    place.keep("down", down.get_ref());
+    done(ftp.quit())
+}
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()

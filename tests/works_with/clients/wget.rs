@@ -25,6 +25,11 @@ pub(super) const CLIENT: Client = Client {
         }),
         (&op::FILE_SIZE, |place| wget(place, &["--spider"], "file")),
         (&op::TREE_DOWN, |place| wget(place, &["-r", "-nH"], "tree")),
+        (&op::TLS_DOWN, |place| {
+            let url = format!("ftps://{}/down", place.address);
+            let flags = ["--no-check-certificate", "--tries=1", "--timeout=20", &url];
+            run(&place.local, "wget", &flags, "")
+        }),
     ],
 };
 

@@ -184,3 +184,31 @@ pub(super) fn serve_listing(place: &Place) {
 pub(super) fn listed(_: &Place, output: &str) {
     assert_shows(output, &["file.txt", "folder"]);
 }
+
+/// A file for either way.
+pub(super) fn serve_and_keep(place: &Place) {
+    place.serve("down", content());
+    place.keep("up", content());
+}
+
+pub(super) fn both_went(place: &Place, _: &str) {
+    place.assert_kept("down", content());
+    place.assert_served("up", content());
+}
+
+/// More files than there are tickets of a TLS session, for either way.
+const MANY: usize = 40;
+
+pub(super) fn serve_and_keep_many(place: &Place) {
+    for number in 0..MANY {
+        place.serve(&format!("down/{number}"), number.to_string());
+        place.keep(&format!("up/{number}"), number.to_string());
+    }
+}
+
+pub(super) fn many_went(place: &Place, _: &str) {
+    for number in 0..MANY {
+        place.assert_kept(&format!("down/{number}"), number.to_string());
+        place.assert_served(&format!("up/{number}"), number.to_string());
+    }
+}

@@ -93,4 +93,10 @@ pub(crate) const OPERATIONS: &[&Operation] = &[
     &COMPARE,
     &STATUS,
     &FEATURES,
+    &TLS_DOWN,
+    &TLS,
+    &TLS_1_2,
+    &TLS_IMPLICIT,
+    &TLS_RESUMED,
+    &TLS_MANY,
 ];

@@ -2,8 +2,9 @@
 
 use super::content::{
     ODD_NAME, RANGE, assert_active, assert_date, assert_mirrored, assert_shows, assert_text,
-    assert_tree, content, cut_upload, keep_content, kept, listed, numbers, part, plant, resumed,
-    serve_content, serve_listing, served, set_date, surplus, tree,
+    assert_tree, both_went, content, cut_upload, keep_content, kept, listed, many_went, numbers,
+    part, plant, resumed, serve_and_keep, serve_and_keep_many, serve_content, serve_listing,
+    served, set_date, surplus, tree,
 };
 use super::{Operation, failure, operation};
 use crate::support::{Pattern, names_in};
@@ -328,3 +329,20 @@ pub(crate) const FEATURES: Operation = operation(
     |_| {},
     |_, output| assert_shows(output, &["MLST", "SIZE", "REST", "UTF8"]),
 );
+pub(crate) const TLS: Operation = operation("TLS, both ways", serve_and_keep, both_went);
+pub(crate) const TLS_1_2: Operation = operation("TLS 1.2, both ways", serve_and_keep, both_went);
+pub(crate) const TLS_IMPLICIT: Operation =
+    operation("TLS from the first byte", serve_and_keep, both_went);
+pub(crate) const TLS_RESUMED: Operation = operation(
+    "TLS, data resumes the session",
+    serve_and_keep,
+    |place, output| {
+        both_went(place, output);
+        place.assert_got(&["data resumes TLS"]);
+    },
+);
+pub(crate) const TLS_DOWN: Operation = operation("TLS, download", serve_and_keep, |place, _| {
+    place.assert_kept("down", content());
+});
+pub(crate) const TLS_MANY: Operation =
+    operation("TLS, many files both ways", serve_and_keep_many, many_went);

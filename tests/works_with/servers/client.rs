@@ -39,11 +39,29 @@ pub(super) const ACTS: &[(&Operation, Act)] = &[
         ftp_client(place, "mkdir \"new folder\"")
     }),
     (&op::FILE_SIZE, |place| ftp_client(place, "size file")),
+    (&op::TLS, |place| {
+        ftp_client_with(
+            place,
+            &["--tls", "require", "--accept-new"],
+            "put up\nget down",
+        )
+    }),
+    (&op::TLS_MANY, |place| {
+        ftp_client_with(
+            place,
+            &["--tls", "require", "--accept-new"],
+            "put -r up\nget -r down",
+        )
+    }),
 ];
 
 fn ftp_client(place: &Place, script: &str) -> Outcome {
+    ftp_client_with(place, &[], script)
+}
+
+fn ftp_client_with(place: &Place, flags: &[&str], script: &str) -> Outcome {
     let url = format!("ftp://{}@{}/{}", place.user, place.address, place.folder);
-    let args = ["--downloads", ".", &url];
+    let args = [&["--downloads", "."], flags, &[&url]].concat();
     let program = env!("CARGO_BIN_EXE_ftp-client");
     run(&place.local, program, &args, &format!("{script}\nexit\n"))
 }

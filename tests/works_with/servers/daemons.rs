@@ -2,8 +2,9 @@
 
 use super::Foreign;
 use crate::place::PASSWORD;
-use crate::programs::{ROOT, command, run};
+use crate::programs::{ROOT, command, find, run};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -39,6 +40,20 @@ pub(super) const ALL: &[Foreign] = &[
     },
 ];
 
+/// The certificate of every server, with its key, in the folder of its files.
+const CERTIFICATE: &str = "certificate.pem";
+
+/// Makes the certificate that the servers there have.
+pub(super) fn certify(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("it is made");
+    let pem = made.signing_key.serialize_pem() + &made.cert.pem();
+    let path = folder.join(CERTIFICATE);
+    fs::write(&path, pem).expect("the certificate is written");
+    // ProFTPD wants nobody else to read a key.
+    let own = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(path, own).expect("the permissions are set");
+}
+
 fn vsftpd(folder: &Path, port: u16) -> Command {
     let empty = folder.join("empty");
     fs::create_dir_all(&empty).expect("a folder for vsftpd to be locked into");
@@ -50,9 +65,12 @@ fn vsftpd(folder: &Path, port: u16) -> Command {
          anonymous_enable=YES\nlocal_enable=NO\nftp_username=daemon\nanon_root={}\nsecure_chroot_dir={}\n\
          write_enable=YES\nanon_upload_enable=YES\nanon_mkdir_write_enable=YES\nanon_other_write_enable=YES\n\
          anon_world_readable_only=NO\nanon_umask=022\n\
-         xferlog_enable=NO\nseccomp_sandbox=NO\n",
+         xferlog_enable=NO\nseccomp_sandbox=NO\n\
+         ssl_enable=YES\nallow_anon_ssl=YES\nrequire_ssl_reuse=YES\nstrict_ssl_read_eof=YES\nssl_ciphers=HIGH\n\
+         force_local_logins_ssl=NO\nforce_local_data_ssl=NO\nrsa_cert_file={}\n",
         folder.display(),
-        empty.display()
+        empty.display(),
+        folder.join(CERTIFICATE).display()
     );
     fs::write(&config, text).expect("vsftpd's configuration");
     let mut command = command("vsftpd");
@@ -62,17 +80,25 @@ fn vsftpd(folder: &Path, port: u16) -> Command {
 
 fn proftpd(folder: &Path, port: u16) -> Command {
     let config = folder.join("proftpd.conf");
+    let program = find("proftpd").expect("it was there a moment ago");
+    // Unpacked as in /usr, and its modules beside it.
+    let modules = program.with_file_name("../lib/proftpd");
     let at = |name: &str| folder.join(name).display().to_string();
     let text = format!(
         "ServerType standalone\nServerName test\nPort {port}\nDefaultAddress 127.0.0.1\nUseIPv6 off\n\
          User nobody\nGroup nogroup\nPidFile {}\nScoreboardFile {}\nControlsEngine off\nControlsSocket {}\n\
          SystemLog none\nTransferLog none\nWtmpLog off\nDelayEngine off\nUseReverseDNS off\nAuthPAM off\n\
+         ModulePath {}\nLoadModule mod_tls.c\nTLSEngine on\nTLSRequired off\nTLSECCertificateFile {}\n\
+         TLSECCertificateKeyFile {}\n\
          <Anonymous {}>\nUser nobody\nGroup nogroup\nUserAlias anonymous nobody\nRequireValidShell off\n\
          UseFtpUsers off\nAllowOverwrite on\nAllowStoreRestart on\nAllowRetrieveRestart on\n\
          <Limit ALL>\nAllowAll\n</Limit>\n</Anonymous>\n",
         at("pid"),
         at("scoreboard"),
         at("controls"),
+        modules.display(),
+        at(CERTIFICATE),
+        at(CERTIFICATE),
         at("root")
     );
     fs::write(&config, text).expect("ProFTPD's configuration");
@@ -104,6 +130,7 @@ fn pure_ftpd(folder: &Path, port: u16) -> Command {
         .args(["--bind", &format!("127.0.0.1,{port}")])
         .args(["--login", &format!("puredb:{database}")])
         .args(["--pidfile", &at("pid")])
+        .args(["--tls", "1", "--certfile", &at(CERTIFICATE)])
         .args([
             "--minuid",
             "1",
@@ -123,9 +150,13 @@ fn pyftpdlib(folder: &Path, port: u16) -> Command {
             "127.0.0.1",
             "--port",
             &port.to_string(),
+            "--tls",
             "--write",
             "--directory",
         ])
         .arg(folder.join("root"));
+    for flag in ["--keyfile", "--certfile"] {
+        command.arg(flag).arg(folder.join(CERTIFICATE));
+    }
     command
 }

@@ -62,6 +62,7 @@ fn start(name: &str) -> Place {
     let open = fs::Permissions::from_mode(0o755);
     fs::set_permissions(folder.path(), open).expect("the folder is opened");
     open_to_all(&root);
+    daemons::certify(folder.path());
     for _ in 0..TRIES {
         if let Some(daemon) = try_start(server, &folder) {
             return Place::with_theirs(daemon, server, folder);

@@ -1,8 +1,8 @@
-//! Where the client keeps its own files, and what `~` means.
+//! Where the client and the server keep their own files, and what `~` means.
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the client's files, below those that the XDG base directory specification names.
+/// The folder of these files, below those that the XDG base directory specification names.
 const NAME: &str = "multi-client-ftp";
 
 /// The user's home folder, if the environment names one.
@@ -11,7 +11,7 @@ pub fn home() -> Option<PathBuf> {
     absolute("HOME")
 }
 
-/// The folder for what can be lost: the history.
+/// The folder for what can be lost: the client's history, the server's own certificate.
 #[must_use]
 pub fn state() -> Option<PathBuf> {
     below("XDG_STATE_HOME", ".local/state")

@@ -1,0 +1,134 @@
+//! Where control connections come in: in clear, and on a port of its own with TLS from the first byte.
+
+use anyhow::{Result, anyhow};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+
+/// How a control connection begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// With the greeting.
+    Plain,
+    /// With a TLS handshake: "implicit TLS".
+    Tls,
+}
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// The listeners of control connections.
+#[derive(Debug)]
+pub(super) struct Entrances {
+    plain: TcpListener,
+    tls: Option<TcpListener>,
+}
+
+/// A client that has come, or why it could not be let in.
+type Accepted = (Entrance, io::Result<(TcpStream, SocketAddr)>);
+
+/// What a wait has ended with.
+#[derive(Debug)]
+pub(super) enum Woken {
+    /// Something can be read at `stop`.
+    Stop,
+    /// Something can be read at `reload`.
+    Reload,
+    /// Somebody has come.
+    Clients(Vec<Accepted>),
+}
+
+impl Entrances {
+    /// Listens.
+    ///
+    /// # Errors
+    /// An address cannot be listened on; the text says why and what to do.
+    pub(super) fn open(plain: SocketAddr, tls: Option<SocketAddr>) -> Result<Self> {
+        Ok(Self {
+            plain: open(plain, "--port")?,
+            tls: tls
+                .map(|address| open(address, "--implicit-tls-port"))
+                .transpose()?,
+        })
+    }
+
+    /// Where connections begin in clear.
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.plain.local_addr()
+    }
+
+    /// Where connections begin with TLS.
+    pub(super) fn tls_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.tls.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// Waits for clients, at most one at each entrance, or for something to read at `stop` or `reload`.
+    ///
+    /// # Errors
+    /// The listeners failed for good.
+    pub(super) fn wait(&self, stop: impl AsFd, reload: impl AsFd) -> io::Result<Woken> {
+        let plain = (Entrance::Plain, &self.plain);
+        let all: Vec<_> = std::iter::once(plain)
+            .chain(self.tls.as_ref().map(|tls| (Entrance::Tls, tls)))
+            .collect();
+        let mut watched = vec![
+            PollFd::new(&stop, PollFlags::IN),
+            PollFd::new(&reload, PollFlags::IN),
+        ];
+        watched.extend(
+            all.iter()
+                .map(|(_, socket)| PollFd::new(*socket, PollFlags::IN)),
+        );
+        match rustix::event::poll(&mut watched, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |watched: &PollFd<'_>| !watched.revents().is_empty();
+        if is_ready(&watched[0]) {
+            return Ok(Woken::Stop);
+        }
+        if is_ready(&watched[1]) {
+            return Ok(Woken::Reload);
+        }
+        let come = all.iter().zip(&watched[2..]);
+        let come = come.filter(|(_, watched)| is_ready(watched));
+        Ok(Woken::Clients(
+            come.map(|((entrance, socket), _)| (*entrance, socket.accept()))
+                .collect(),
+        ))
+    }
+}
+
+fn open(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    listen(address).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
+            }
+            io::ErrorKind::AddrInUse => &format!("; {flag} picks another port"),
+            io::ErrorKind::AddrNotAvailable => "; --host takes an address of this machine",
+            _ => "",
+        };
+        anyhow!("cannot listen on {address}: {error}{advice}")
+    })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // `--host ::` means every address of either kind.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
