@@ -45,6 +45,19 @@ fn write(path: &Path, content: &str, seconds: u64) {
 }
 
 #[test]
+fn a_folder_that_is_named_by_where_it_is() {
+    let server = open_to_all();
+    server.write("f", "f");
+    let client = Client::new(server.address);
+    // What is not there cannot be called by a dot.
+    fs::remove_dir(client.download("")).expect("the folder for downloads");
+    client.succeed("mirror . .\nmirror . new/.\nget -r . other/.\n");
+    for copy in ["f", "new/f", "other/f"] {
+        assert_eq!(fs::read(client.download(copy)).expect(copy), b"f");
+    }
+}
+
+#[test]
 fn a_second_mirror_copies_nothing() {
     for jobs in [&["--jobs", "1"][..], &["--jobs", "4"]] {
         let server = open_to_all();

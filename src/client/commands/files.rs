@@ -208,7 +208,8 @@ pub(super) fn below(downloads: &Path, to: &Word) -> Result<PathBuf, Trouble> {
             to.text
         )));
     }
-    Ok(downloads.join(typed))
+    // Without the dots in it: a folder that is not there yet cannot be made by the name of one.
+    Ok(downloads.join(typed).components().collect())
 }
 
 pub(super) fn put(client: &mut Client, arguments: &[Word]) -> Result<ControlFlow<()>> {
