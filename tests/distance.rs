@@ -77,7 +77,8 @@ impl Place {
         let link = Link::with_round_trip(ROUND_TRIP).unwrap_or_else(|why| panic!("{why}"));
         let server = link.far(|| Server::at(&Link::FAR.to_string()));
         // As little patience as the client can have, for what is lost for good.
-        let client = Client::new(server.address).with(&["--jobs", "8", "--timeout", "2"]);
+        let client =
+            Client::new(server.address).with(&["--jobs", "8", "--timeout", "2", "--tls", "off"]);
         Self {
             server,
             client,

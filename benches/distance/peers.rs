@@ -88,6 +88,8 @@ fn ours(place: &Place, script: &str) -> Command {
     command
         .args(["--host", &place.host(), "--port", &place.port()])
         .args(["--jobs", &JOBS.to_string(), "--downloads", "down"])
+        // In clear, as the others.
+        .args(["--tls", "off"])
         .args(["-c", script]);
     command
 }
