@@ -96,7 +96,7 @@ fn ours(place: &Place, script: &str) -> Command {
 
 fn lftp(place: &Place, script: &str) -> Command {
     let script = format!(
-        "set cmd:fail-exit on; set ftp:sync-mode off; set net:connection-limit {JOBS}; \
+        "set cmd:fail-exit on; set ftp:ssl-allow off; set ftp:sync-mode off; set net:connection-limit {JOBS}; \
          open -u anonymous,{PASSWORD} -p {} {}; {script}",
         place.port(),
         place.host()
