@@ -2,6 +2,7 @@
 
 use super::fake::{Data, Place, Run, Server, Session, reset_on_close};
 use std::io::Write;
+use std::net::TcpListener;
 
 const LISTED: &str = "type=file;size=1; a\r\ntype=file;size=1; b\r\ntype=file;size=1; c\r\n";
 
@@ -25,6 +26,17 @@ fn asked(s: &mut Session, name: &str) {
     s.expect(&format!("SIZE {name}"), "213 1");
     let data = s.epsv();
     sends(s, data, name);
+}
+
+/// Fetches these over a new connection, the slow way.
+fn all_anew(listener: &TcpListener, names: &[&str]) {
+    let mut s = Session::accept(listener);
+    s.login();
+    s.expect("TYPE I", "200 image");
+    for name in names {
+        asked(&mut s, name);
+    }
+    s.quit();
 }
 
 #[track_caller]
@@ -81,12 +93,7 @@ fn a_server_that_loses_what_is_sent_during_a_transfer() {
         sends(&mut s, data, "a");
         // Lost: nobody answers.
         assert_eq!(s.command(), "EPSV");
-        let mut other = Session::accept(&listener);
-        other.login();
-        other.expect("TYPE I", "200 image");
-        asked(&mut other, "b");
-        asked(&mut other, "c");
-        other.quit();
+        all_anew(&listener, &["b", "c"]);
     });
     let port = server.port.to_string();
     let run = place.run(&["--port", &port, "--timeout", "2"], None, "mget *");
@@ -108,13 +115,7 @@ fn a_server_that_answers_before_its_turn() {
             let _data = s.epsv();
             s.expect("RETR a", "150 here it comes");
             s.expect("EPSV", early);
-            let mut other = Session::accept(&listener);
-            other.login();
-            other.expect("TYPE I", "200 image");
-            for name in ["a", "b", "c"] {
-                asked(&mut other, name);
-            }
-            other.quit();
+            all_anew(&listener, &["a", "b", "c"]);
         });
         let run = place.ftp(&server, "mget *");
         assert_eq!(run.code, Some(0), "{run}");
@@ -161,13 +162,7 @@ fn files_under_way_when_the_connection_breaks_are_fetched_again() {
         data.open().write_all(b"").unwrap();
         reset_on_close(s.control.get_ref());
         drop(s);
-        let mut other = Session::accept(&listener);
-        other.login();
-        other.expect("TYPE I", "200 image");
-        for name in ["a", "b", "c"] {
-            asked(&mut other, name);
-        }
-        other.quit();
+        all_anew(&listener, &["a", "b", "c"]);
     });
     let run = place.ftp(&server, "mget *");
     assert_eq!(run.code, Some(0), "{run}");
