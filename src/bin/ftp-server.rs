@@ -8,7 +8,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use jiff::SignedDuration;
 use log::LevelFilter;
 use multi_client_ftp::pages::Page;
-use multi_client_ftp::server::{self, Access, Config, Limits, PassivePorts, Server, UserCommand};
+use multi_client_ftp::server::{
+    self, Access, Config, Limits, PassivePorts, Sandbox, Server, UserCommand,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -98,6 +100,14 @@ struct Args {
     /// How long a cut upload is kept, for its client to go on from
     #[arg(long, env = "FTP_SERVER_KEEP_PARTIALS", value_name = "TIME", default_value = "24h", value_parser = duration)]
     keep_partials: Duration,
+    /// Whether the server gives up all files but those below its folders, by Landlock; auto: where the kernel has it
+    #[arg(
+        long,
+        env = "FTP_SERVER_SANDBOX",
+        value_name = "MODE",
+        default_value = "auto"
+    )]
+    sandbox: Sandbox,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
     verbose: u8,
@@ -198,6 +208,7 @@ fn run(args: Args) -> Result<()> {
     if let Some(limit) = server::raise_descriptor_limit() {
         log::debug!("up to {limit} descriptors");
     }
+    server::keep_memory_private(config.sandbox)?;
     let root = config.root.clone();
     let server = Server::bind(config)?;
     let address = server
@@ -245,6 +256,7 @@ fn config(args: Args) -> Result<Config> {
         },
         users: args.users,
         keep_partials: args.keep_partials,
+        sandbox: args.sandbox,
         limits: Limits {
             clients: args.max_clients,
             clients_per_address: args.max_clients_per_address,

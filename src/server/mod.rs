@@ -12,6 +12,7 @@ mod login;
 mod phase;
 mod ports;
 mod root;
+mod sandbox;
 mod session;
 mod sweeper;
 mod transfer;
@@ -19,6 +20,7 @@ mod users;
 mod watch;
 
 pub use data::PassivePorts;
+pub use sandbox::{Sandbox, keep_memory_private};
 pub use users::{Access, Permissions, UserCommand};
 
 use crate::protocol::reply::{Reply, ReplyCode};
@@ -55,6 +57,8 @@ pub struct Config {
     pub users: Option<PathBuf>,
     /// How long a cut upload is kept for its owner to go on from.
     pub keep_partials: Duration,
+    /// Whether the thread that binds, and all that it starts later, give up what the server does not need.
+    pub sandbox: Sandbox,
     /// How much of everything there may be.
     pub limits: Limits,
 }
@@ -108,11 +112,11 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 const CUT_GRACE: Duration = Duration::from_secs(5);
 
 impl Server {
-    /// Opens the folder, reads the accounts and listens.
+    /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
     ///
     /// # Errors
-    /// The folder cannot be opened, the users file cannot be used, or the address cannot be listened on; the text says why
-    /// and what to do.
+    /// The folder cannot be opened, the users file cannot be used, the address cannot be listened on, or the sandbox that is
+    /// required cannot be made; the text says why and what to do.
     pub fn bind(config: Config) -> Result<Self> {
         let root = Root::open(&config.root).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
@@ -133,6 +137,8 @@ impl Server {
             };
             anyhow!("cannot listen on {}: {error}{advice}", config.address)
         })?;
+        // Before any thread is started: one that runs already is not held.
+        sandbox::enter(&config)?;
         let shared = Shared {
             config,
             root,
