@@ -101,7 +101,7 @@ impl<'s> Session<'s> {
             if self.shared.phase.is_draining() {
                 return self.close("The server is shutting down.");
             }
-            let line = match self.control.line() {
+            let mut line = match self.control.line() {
                 Ok(Some(line)) => line,
                 Ok(None) if self.shared.phase.is_draining() => continue,
                 Ok(None) => return Ok("closed by the client".to_owned()),
@@ -113,6 +113,7 @@ impl<'s> Session<'s> {
             };
             match parse(&line) {
                 Ok(command) => {
+                    line.wipe();
                     log::debug!("{} {}", self.peer, printable(&command.to_string()));
                     let reply = self.answer(&command)?;
                     log::trace!("{} {}", self.peer, printable(reply.to_string().trim_end()));
@@ -125,6 +126,7 @@ impl<'s> Session<'s> {
                     }
                 }
                 Err(error) => {
+                    line.wipe();
                     // Malformed or not, it came between RNFR and RNTO (RFC 959 §4.1.3).
                     self.rename_from = None;
                     self.control.send(&error.reply())?;
