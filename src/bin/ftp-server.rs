@@ -60,6 +60,9 @@ struct Args {
     /// File with the accounts, as `ftp-server user` edits it; read again on SIGHUP and when it changes
     #[arg(long, env = "FTP_SERVER_USERS", value_name = "FILE")]
     users: Option<PathBuf>,
+    /// Time after which a client that has not logged in is let go
+    #[arg(long, env = "FTP_SERVER_LOGIN_TIMEOUT", value_name = "TIME", default_value = "30", value_parser = duration)]
+    login_timeout: Duration,
     /// Logins that may fail before the connection is closed
     #[arg(
         long,
@@ -260,6 +263,7 @@ fn config(args: Args) -> Result<Config> {
         limits: Limits {
             clients: args.max_clients,
             clients_per_address: args.max_clients_per_address,
+            login: args.login_timeout,
             login_attempts: args.login_attempts,
             hash_jobs: args
                 .hash_jobs

@@ -70,6 +70,8 @@ pub struct Limits {
     pub clients: usize,
     /// Sessions at a time from one IP address.
     pub clients_per_address: usize,
+    /// How long a session may take to be logged in.
+    pub login: Duration,
     /// Logins that may fail in a session before it is ended.
     pub login_attempts: u32,
     /// Passwords that are hashed at a time.

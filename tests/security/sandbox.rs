@@ -175,6 +175,7 @@ fn config(root: &Path) -> Config {
         limits: Limits {
             clients: 1,
             clients_per_address: 1,
+            login: Duration::from_secs(1),
             login_attempts: 1,
             hash_jobs: 1,
             idle: Duration::from_secs(1),
