@@ -1,7 +1,9 @@
 //! The sandbox: what the process can still touch once it serves.
 
 use crate::support::{Server, names_in};
-use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+use landlock::{
+    ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
+};
 use multi_client_ftp::server::{self, Config, Limits, Sandbox};
 use rustix::process::Signal;
 use std::fs::{self, File};
@@ -32,7 +34,7 @@ fn where_there_is_no_sandbox<T: Send>(work: impl FnOnce() -> T + Send) -> T {
                 Ruleset::default()
                     .handle_access(AccessFs::MakeBlock)
                     .and_then(Ruleset::create)
-                    .and_then(|rules| rules.restrict_self())
+                    .and_then(RulesetCreated::restrict_self)
                     .expect("a layer");
             }
             work()
