@@ -11,7 +11,7 @@ use multi_client_ftp::pages::Page;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
     self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Limits, PassivePorts,
-    Server, TlsMode, TlsOptions, UserCommand,
+    Sandbox, Server, TlsMode, TlsOptions, UserCommand,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
@@ -62,6 +62,9 @@ struct Args {
     /// File with the accounts, as `ftp-server user` edits it; read again on SIGHUP and when it changes
     #[arg(long, env = "FTP_SERVER_USERS", value_name = "FILE")]
     users: Option<PathBuf>,
+    /// Time after which a client that has not logged in is let go
+    #[arg(long, env = "FTP_SERVER_LOGIN_TIMEOUT", value_name = "TIME", default_value = "30", value_parser = duration)]
+    login_timeout: Duration,
     /// Logins that may fail before the connection is closed
     #[arg(
         long,
@@ -104,6 +107,14 @@ struct Args {
     /// How long a cut upload is kept, for its client to go on from
     #[arg(long, env = "FTP_SERVER_KEEP_PARTIALS", value_name = "TIME", default_value = "24h", value_parser = duration)]
     keep_partials: Duration,
+    /// Whether the server gives up all files but those below its folders, by Landlock; auto: where the kernel has it
+    #[arg(
+        long,
+        env = "FTP_SERVER_SANDBOX",
+        value_name = "MODE",
+        default_value = "auto"
+    )]
+    sandbox: Sandbox,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
     verbose: u8,
@@ -276,6 +287,7 @@ fn run(args: Args) -> Result<()> {
     if let Some(limit) = server::raise_descriptor_limit() {
         log::debug!("up to {limit} descriptors");
     }
+    server::keep_memory_private(config.sandbox)?;
     let root = config.root.clone();
     let server = Server::bind(config)?;
     let address = server
@@ -333,6 +345,7 @@ fn config(args: Args) -> Result<Config> {
     let limits = Limits {
         clients: args.max_clients,
         clients_per_address: args.max_clients_per_address,
+        login: args.login_timeout,
         login_attempts: args.login_attempts,
         hash_jobs: args
             .hash_jobs
@@ -363,6 +376,7 @@ fn config(args: Args) -> Result<Config> {
         users: args.users,
         keep_partials: args.keep_partials,
         tls: args.tls.options(),
+        sandbox: args.sandbox,
         limits,
     })
 }

@@ -10,6 +10,7 @@ use crate::protocol::reply::{Class, Reply, ReplyCode};
 use anyhow::{Context, Result};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 impl Connection {
     /// Logs in (RFC 959 §5.4) and learns what the server can do (RFC 2389). `password` is asked only if the server
@@ -235,15 +236,17 @@ impl Client {
             // It was set for the server on the command line, and is nobody else's business.
             .filter(|_| *host == self.first_host);
         let password = if user == ANONYMOUS {
-            "anonymous@".to_owned()
+            Zeroizing::new("anonymous@".to_owned())
         } else if let Some(password) = from_environment {
             password
                 .into_string()
+                .map(Zeroizing::new)
                 .map_err(|_| Trouble::Usage(format!("{PASSWORD_VARIABLE} is not UTF-8 text")))?
         } else if let Some(password) = netrc::password(host, user)? {
             password
         } else if io::stdin().is_terminal() {
             rpassword::prompt_password(format!("Password of {}: ", text::clean(user)))
+                .map(Zeroizing::new)
                 .map_err(|error| Trouble::Local(format!("cannot ask for the password: {error}")))?
         } else {
             return Err(Trouble::Usage(format!(

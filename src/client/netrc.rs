@@ -6,6 +6,7 @@ use anyhow::Result;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
+use zeroize::Zeroizing;
 
 /// The longest file that is read.
 const MOST: u64 = 1024 * 1024;
@@ -18,7 +19,7 @@ struct Machine {
     /// `None` for `default`, which stands for every server.
     name: Option<String>,
     login: Option<String>,
-    password: Option<String>,
+    password: Option<Zeroizing<String>>,
 }
 
 /// The user to log in as at `host`.
@@ -38,7 +39,7 @@ pub fn login(host: &str) -> Result<Option<String>> {
 ///
 /// # Errors
 /// The file cannot be read, or it has that password and others can read it too.
-pub fn password(host: &str, user: &str) -> Result<Option<String>> {
+pub fn password(host: &str, user: &str) -> Result<Option<Zeroizing<String>>> {
     let Some((text, mode)) = read()? else {
         return Ok(None);
     };
@@ -58,14 +59,14 @@ pub fn password(host: &str, user: &str) -> Result<Option<String>> {
 }
 
 /// The file and its permission bits; `None` if there is none.
-fn read() -> Result<Option<(String, u32)>, Trouble> {
+fn read() -> Result<Option<(Zeroizing<String>, u32)>, Trouble> {
     let Some(path) = places::home().map(|home| home.join(".netrc")) else {
         return Ok(None);
     };
     let read = || {
         let file = File::open(&path)?;
         let mode = file.metadata()?.permissions().mode();
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         file.take(MOST).read_to_string(&mut text)?;
         io::Result::Ok((text, mode))
     };
@@ -103,7 +104,7 @@ fn parse(text: &str) -> Vec<Machine> {
                 let value = next(&mut rest);
                 match (machines.last_mut(), token.as_str()) {
                     (Some(machine), "login") => machine.login = value,
-                    (Some(machine), "password") => machine.password = value,
+                    (Some(machine), "password") => machine.password = value.map(Zeroizing::new),
                     _ => {}
                 }
             }
@@ -158,8 +159,14 @@ mod tests {
         let machines = parse(text);
         let of = |host: &str| machines.iter().find(|machine| machine.is_of(host)).unwrap();
         assert_eq!(machines.len(), 3);
-        assert_eq!(of("A.example").password.as_deref(), Some("p#1"));
-        assert_eq!(of("b.example").password.as_deref(), Some("two \"words\""));
+        assert_eq!(
+            of("A.example").password.as_deref().map(String::as_str),
+            Some("p#1")
+        );
+        assert_eq!(
+            of("b.example").password.as_deref().map(String::as_str),
+            Some("two \"words\"")
+        );
         assert_eq!(of("other").login.as_deref(), Some("anonymous"));
         assert!(of("b.example").lets("you") && !of("b.example").lets("me"));
         assert_eq!(parse("password x machine").len(), 1);

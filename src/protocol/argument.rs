@@ -4,6 +4,7 @@ use super::address::Network;
 use super::command::CommandError;
 use std::fmt;
 use std::str::FromStr;
+use zeroize::Zeroizing;
 
 /// The argument of a command: not empty, and without CR, LF and NUL, so that it can neither end its line nor hide
 /// a second command behind it.
@@ -36,9 +37,10 @@ impl fmt::Display for Arg {
     }
 }
 
-/// A password. It prints as `***` wherever it is printed; only [`super::command::Command::write_to`] sends it.
+/// A password. It prints as `***` wherever it is printed; only [`super::command::Command::write_to`] sends it. Its memory is
+/// zeroed when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub(super) String);
+pub struct Password(pub(super) Zeroizing<String>);
 
 impl Password {
     /// The password itself, to check it.
@@ -55,7 +57,7 @@ impl FromStr for Password {
         if text.contains(['\r', '\n', '\0']) {
             return Err(CommandError::BadArgument);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.to_owned().into()))
     }
 }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+use zeroize::Zeroizing;
 
 /// One command, as the client sends it and the server reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -320,10 +321,10 @@ impl Command {
     /// # Errors
     /// Whatever `output` says.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
-        let line = match self {
+        let line = Zeroizing::new(match self {
             Self::Pass(password) => format!("PASS {}\r\n", password.reveal()),
             other => format!("{other}\r\n"),
-        };
+        });
         output.write_all(line.as_bytes())
     }
 }
@@ -507,7 +508,7 @@ mod tests {
             (proptest::sample::select(with_arg.to_vec()), arg()).prop_map(|(of, arg)| of(arg)),
             (proptest::sample::select(with_option.to_vec()), arg())
                 .prop_map(|(of, arg)| of(Some(arg))),
-            "[^\r\n\0]{0,20}".prop_map(|text| Command::Pass(Password(text))),
+            "[^\r\n\0]{0,20}".prop_map(|text| Command::Pass(Password(text.into()))),
             any::<u64>().prop_map(Command::Rest),
             any::<u64>().prop_map(Command::Allo),
             any::<SocketAddrV4>().prop_map(|address| Command::Port(HostPort(address))),

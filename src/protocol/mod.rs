@@ -14,6 +14,7 @@ pub mod site;
 pub mod time;
 
 use std::io::{self, BufRead};
+use zeroize::Zeroize;
 
 /// The longest control line that the server takes, in bytes, its line end not counted.
 ///
@@ -33,6 +34,15 @@ pub enum Line {
     Text(Vec<u8>),
     /// A line past the limit. All of it was read and thrown away.
     TooLong,
+}
+
+impl Line {
+    /// Zeroes the memory of the line, which may be that of a password. Nothing is left of it.
+    pub fn wipe(&mut self) {
+        if let Self::Text(text) = self {
+            text.zeroize();
+        }
+    }
 }
 
 /// Cuts a byte stream into control lines (RFC 959 §5.3, RFC 854).

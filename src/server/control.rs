@@ -13,6 +13,9 @@ const READ_BUFFER: usize = 1024;
 /// How many lines a client may send ahead during a transfer. What it sends beyond waits in the socket.
 const MAX_AHEAD: usize = 64;
 
+/// How much a client may say before it is logged in, in bytes. The longest login is a hundredth of it.
+const MAX_BEFORE_LOGIN: usize = 128 * 1024;
+
 /// A client's control connection.
 #[derive(Debug)]
 pub(super) struct Control {
@@ -47,6 +50,8 @@ impl Control {
             stream,
             idle,
             wait: Wait::No,
+            strange: 0,
+            hurried: false,
         };
         Ok(Self {
             input: BufReader::with_capacity(READ_BUFFER, input),
@@ -65,6 +70,7 @@ impl Control {
         let sent_in_clear = self.input.buffer().len();
         self.input.consume(sent_in_clear);
         self.ahead.clear();
+        self.aborts = 0;
         self.lines = Lines::new(MAX_LINE);
         tls.handshake(deadline)?;
         self.input.get_mut().stream = tls.into();
@@ -81,11 +87,13 @@ impl Control {
         &self.input.get_ref().stream
     }
 
-    /// The next line, or `None` when the client has closed the connection.
+    /// The next line, or `None` when the client has closed the connection. `login_by` is when a client that is not logged
+    /// in has to be.
     ///
     /// # Errors
-    /// A time-out (see [`crate::stream::timed_out`]) when the client took too long, or the connection failed.
-    pub(super) fn line(&mut self) -> io::Result<Option<Line>> {
+    /// A time-out (see [`crate::stream::timed_out`]) when the client took too long, `QuotaExceeded` when it has said too
+    /// much before its login, or the connection failed.
+    pub(super) fn line(&mut self, login_by: Option<Instant>) -> io::Result<Option<Line>> {
         if let Some(line) = self.ahead.pop_front() {
             self.aborts -= usize::from(is(&line, b"ABOR"));
             return Ok(Some(line));
@@ -94,7 +102,11 @@ impl Control {
             return Ok(None);
         }
         let input = self.input.get_mut();
-        input.wait = Wait::Until(Instant::now() + input.idle);
+        let idle = Instant::now() + input.idle;
+        input.wait = match login_by {
+            Some(login_by) => Wait::Stranger(login_by.min(idle)),
+            None => Wait::Until(idle),
+        };
         self.lines.read(&mut self.input)
     }
 
@@ -169,6 +181,10 @@ struct Input {
     stream: Stream,
     idle: Duration,
     wait: Wait,
+    /// How much came before the login.
+    strange: usize,
+    /// Whether the socket's time-out is another than `idle`.
+    hurried: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -177,14 +193,36 @@ enum Wait {
     /// The socket's own time-out bounds each read, and this instant bounds them all: a client that sends a byte now
     /// and then does not stay for ever.
     Until(Instant),
+    /// The same before the login, when the socket's time-out is kept to this instant as well, and the bytes are counted.
+    Stranger(Instant),
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self.wait {
             Wait::No => self.stream.read_now(buffer),
-            Wait::Until(deadline) if Instant::now() < deadline => self.stream.read(buffer),
-            Wait::Until(_) => Err(io::ErrorKind::TimedOut.into()),
+            Wait::Until(deadline) | Wait::Stranger(deadline) if Instant::now() >= deadline => {
+                Err(io::ErrorKind::TimedOut.into())
+            }
+            Wait::Until(_) => {
+                if std::mem::take(&mut self.hurried) {
+                    self.stream.set_timeouts(self.idle, self.idle)?;
+                }
+                self.stream.read(buffer)
+            }
+            Wait::Stranger(_) if self.strange > MAX_BEFORE_LOGIN => {
+                Err(io::ErrorKind::QuotaExceeded.into())
+            }
+            Wait::Stranger(deadline) => {
+                self.hurried = true;
+                // None at all would be an error.
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.stream
+                    .set_timeouts(left.max(Duration::from_millis(1)), self.idle)?;
+                let read = self.stream.read(buffer);
+                self.strange += read.as_ref().map_or(0, |&count| count);
+                read
+            }
         };
         match read {
             // Many clients leave without a `close_notify`. A command that was cut off has no line end, and is none.

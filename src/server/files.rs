@@ -3,7 +3,9 @@
 use super::failure;
 use super::root::VirtualPath;
 use super::session::{Session, ok, reply};
+use super::transfer::cut_reply;
 use super::users::Permissions;
+use super::watch::{Cut, Watch};
 use crate::copy::{CHUNK, Checksum, copy};
 use crate::protocol::command::{Arg, TransferType};
 use crate::protocol::entry::{Entry, Kind};
@@ -12,7 +14,7 @@ use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::time;
 use cap_std::fs::File;
 use jiff::Timestamp;
-use std::io;
+use std::io::{self, Write};
 
 pub(super) fn pwd(session: &mut Session<'_>) -> io::Result<Reply> {
     reply(
@@ -184,7 +186,7 @@ pub(super) fn mlst(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<
 /// draft-bryan-ftpext-hash §3.2.
 pub(super) fn hash(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let algorithm = session.hash;
-    match checksum(session, name.as_str(), algorithm) {
+    match checksum(session, name.as_str(), algorithm)? {
         Ok((path, size, digest)) => reply(
             ReplyCode::FILE_STATUS,
             format!("{algorithm} 0-{size} {digest} {path}"),
@@ -204,7 +206,7 @@ pub(super) fn xhash(
         .strip_prefix('"')
         .and_then(|name| name.strip_suffix('"'))
         .unwrap_or(name);
-    match checksum(session, name, algorithm) {
+    match checksum(session, name, algorithm)? {
         Ok((_, _, digest)) => reply(ReplyCode::FILE_ACTION_DONE, digest.to_uppercase()),
         Err(refusal) => Ok(refusal),
     }
@@ -295,15 +297,17 @@ fn set_modified(session: &Session<'_>, time: Timestamp, name: &Arg) -> Result<Vi
     }
 }
 
-/// A checksum of a whole file, or of what this account can go on from, with its size in bytes.
+/// A checksum of a whole file, or of what this account can go on from, with its size in bytes. A large file takes long, and
+/// is stopped by what stops a transfer.
 fn checksum(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     name: &str,
     algorithm: HashAlgorithm,
-) -> Result<(VirtualPath, u64, String), Reply> {
-    let path = session
-        .path(name)
-        .map_err(|error| failure::bad_path(error, false))?;
+) -> io::Result<Result<(VirtualPath, u64, String), Reply>> {
+    let path = match session.path(name) {
+        Ok(path) => path,
+        Err(error) => return Ok(Err(failure::bad_path(error, false))),
+    };
     let whole = if session.permissions().allow(Permissions::DOWNLOAD) {
         session.root().read(&path)
     } else {
@@ -313,13 +317,45 @@ fn checksum(
         io::ErrorKind::NotFound => partial(session, &path).map_err(|_| error),
         _ => Err(error),
     });
-    let made = found.and_then(|(mut file, _)| {
-        let mut checksum = Checksum::new(algorithm);
-        let size = copy(&mut file, &mut checksum, &mut vec![0; CHUNK], |_| {})?;
-        Ok((size, checksum.finish()))
-    });
-    match made {
-        Ok((size, digest)) => Ok((path, size, digest)),
-        Err(error) => Err(failure::file(&error, &path)),
+    let mut file = match found {
+        Ok((file, _)) => file,
+        Err(error) => return Ok(Err(failure::file(&error, &path))),
+    };
+    let activity = format!("{algorithm} of {path}");
+    let mut watched = Watched {
+        checksum: Checksum::new(algorithm),
+        watch: Watch::new(&mut session.control, &session.shared.phase, &activity),
+        cut: None,
+    };
+    match (
+        copy(&mut file, &mut watched, &mut vec![0; CHUNK], |_| {}),
+        watched.cut,
+    ) {
+        (Ok(size), _) => Ok(Ok((path, size, watched.checksum.finish()))),
+        (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED).map(Err),
+        (Err(error), None) => Ok(Err(failure::file(&error.into(), &path))),
+    }
+}
+
+/// A checksum during which the control connection is watched.
+struct Watched<'s> {
+    checksum: Checksum,
+    watch: Watch<'s>,
+    /// Why it refuses to go on, if it does.
+    cut: Option<Cut>,
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.watch.glance().map_err(|cut| {
+            self.cut = Some(cut);
+            io::Error::from(io::ErrorKind::ConnectionAborted)
+        })?;
+        self.watch.moved += bytes.len() as u64;
+        self.checksum.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

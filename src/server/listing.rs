@@ -18,6 +18,9 @@ const LISTING_BUFFER: usize = 32 * 1024;
 /// How many rows a `STAT` tells at the most: they are held in memory, and the control connection is no place for more.
 const MAX_STAT_ROWS: usize = 1000;
 
+/// The longest pattern, in bytes: twice the longest name. The time that one takes to match grows with its length.
+const MAX_PATTERN: usize = 512;
+
 pub(super) fn list(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<Reply> {
     let now = Timestamp::now();
     let name = without_options(path);
@@ -182,7 +185,7 @@ impl Entries {
             .literal_separator(true)
             .backslash_escape(true)
             .build();
-        let Ok(glob) = glob else {
+        let Some(glob) = glob.ok().filter(|_| pattern.len() <= MAX_PATTERN) else {
             return Err(failure::file(&io::ErrorKind::NotFound.into(), &folder));
         };
         let listing = session

@@ -14,6 +14,7 @@ mod phase;
 mod ports;
 mod protection;
 mod root;
+mod sandbox;
 mod session;
 mod sweeper;
 mod tls;
@@ -22,6 +23,7 @@ mod users;
 mod watch;
 
 pub use data::PassivePorts;
+pub use sandbox::{Sandbox, keep_memory_private};
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
 pub use users::{Access, Permissions, UserCommand};
 
@@ -64,6 +66,8 @@ pub struct Config {
     pub users: Option<PathBuf>,
     /// How long a cut upload is kept for its owner to go on from.
     pub keep_partials: Duration,
+    /// Whether the thread that binds, and all that it starts later, give up what the server does not need.
+    pub sandbox: Sandbox,
     /// How much of everything there may be.
     pub limits: Limits,
 }
@@ -75,6 +79,8 @@ pub struct Limits {
     pub clients: usize,
     /// Sessions at a time from one IP address.
     pub clients_per_address: usize,
+    /// How long a session may take to be logged in.
+    pub login: Duration,
     /// Logins that may fail in a session before it is ended.
     pub login_attempts: u32,
     /// Passwords that are hashed at a time.
@@ -118,11 +124,11 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 const CUT_GRACE: Duration = Duration::from_secs(5);
 
 impl Server {
-    /// Opens the folder, reads the accounts and listens.
+    /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
     ///
     /// # Errors
-    /// The folder cannot be opened, the users file cannot be used, or the address cannot be listened on; the text says why
-    /// and what to do.
+    /// The folder cannot be opened, the users file cannot be used, the address cannot be listened on, or the sandbox that is
+    /// required cannot be made; the text says why and what to do.
     pub fn bind(config: Config) -> Result<Self> {
         let root = Root::open(&config.root).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
@@ -134,6 +140,8 @@ impl Server {
         )?;
         let tls = Tls::open(config.tls.clone())?;
         let entrances = Entrances::open(config.address, config.tls_address)?;
+        // Before any thread is started: one that runs already is not held.
+        sandbox::enter(&config)?;
         let shared = Shared {
             config,
             tls,

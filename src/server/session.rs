@@ -21,6 +21,9 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// How many lines before the login may be no commands.
+const MAX_FAULTS: u32 = 20;
+
 /// The state of a session.
 pub(super) struct Session<'s> {
     pub(super) shared: &'s Shared,
@@ -31,6 +34,10 @@ pub(super) struct Session<'s> {
     pub(super) login: Login,
     /// How many logins have failed.
     pub(super) failed_logins: u32,
+    /// When it has to be logged in, where it is not.
+    login_by: Option<Instant>,
+    /// How many lines before the login were no commands.
+    faults: u32,
     /// Why the session ends with the next reply, if it does.
     pub(super) over: Option<&'static str>,
     pub(super) protection: Protection,
@@ -84,6 +91,8 @@ impl<'s> Session<'s> {
             local,
             login: Login::None,
             failed_logins: 0,
+            login_by: None,
+            faults: 0,
             over: None,
             protection: Protection::default(),
             cwd: VirtualPath::root(),
@@ -113,10 +122,20 @@ impl<'s> Session<'s> {
             if self.shared.phase.is_draining() {
                 return self.close("The server is shutting down.");
             }
-            let line = match self.control.line() {
+            let login_by = self.login_by();
+            let mut line = match self.control.line(login_by) {
                 Ok(Some(line)) => line,
                 Ok(None) if self.shared.phase.is_draining() => continue,
                 Ok(None) => return Ok("closed by the client".to_owned()),
+                Err(error)
+                    if timed_out(&error) && login_by.is_some_and(|by| by <= Instant::now()) =>
+                {
+                    let limit = self.shared.config.limits.login.as_secs();
+                    return self.close(&format!("Not logged in within {limit} seconds."));
+                }
+                Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+                    return self.close("Too much was said before a login.");
+                }
                 Err(error) if timed_out(&error) => {
                     let idle = self.shared.config.limits.idle.as_secs();
                     return self.close(&format!("No command for {idle} seconds."));
@@ -125,6 +144,7 @@ impl<'s> Session<'s> {
             };
             match parse(&line) {
                 Ok(command) => {
+                    line.wipe();
                     log::debug!("{} {}", self.peer, printable(&command.to_string()));
                     let reply = self.answer(&command)?;
                     log::trace!("{} {}", self.peer, printable(reply.to_string().trim_end()));
@@ -144,12 +164,27 @@ impl<'s> Session<'s> {
                     return self.close("This is FTP and not HTTP.");
                 }
                 Err(error) => {
+                    line.wipe();
                     // Malformed or not, it came between RNFR and RNTO (RFC 959 §4.1.3).
                     self.rename_from = None;
                     self.control.send(&error.reply())?;
+                    self.faults += u32::from(login_by.is_some());
+                    if self.faults >= MAX_FAULTS {
+                        return self.close("Too many lines before a login were no commands.");
+                    }
                 }
             }
         }
+    }
+
+    /// When this session has to be logged in, if it is not. The time of one that was and gives another name begins anew.
+    fn login_by(&mut self) -> Option<Instant> {
+        if let Login::Done(..) = self.login {
+            self.login_by = None;
+            return None;
+        }
+        let limit = self.shared.config.limits.login;
+        Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 
     fn close(&mut self, why: &str) -> io::Result<String> {

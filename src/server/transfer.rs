@@ -108,7 +108,7 @@ fn direction(verb: &str) -> Direction {
 }
 
 /// The reply to a transfer that was cut, where there is still somebody to reply to.
-fn cut_reply(cut: Cut, code: ReplyCode) -> io::Result<Reply> {
+pub(super) fn cut_reply(cut: Cut, code: ReplyCode) -> io::Result<Reply> {
     match cut {
         Cut::Aborted => reply(ReplyCode::TRANSFER_ABORTED, "Transfer aborted."),
         Cut::Gone => Err(io::Error::new(

@@ -134,6 +134,22 @@ impl Watch<'_> {
         }
     }
 
+    /// Looks at the control connection without waiting, where there is no data connection.
+    pub(super) fn glance(&mut self) -> Result<(), Cut> {
+        if self.control.is_aborted() {
+            return Err(Cut::Aborted);
+        }
+        if self.phase.is_cutting() {
+            return Err(Cut::Shutdown);
+        }
+        self.look()?;
+        if self.is_lost() {
+            Err(Cut::Gone)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Takes in what the client has said, and answers each `STAT` of it.
     fn look(&mut self) -> Result<(), Cut> {
         loop {

@@ -22,8 +22,8 @@ pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
 pub(crate) use link::Link;
 pub(crate) use process::{
-    Footprint, anonymous_kib, connections, descriptors, finish, peak_kib, pss_kib,
-    raise_file_limit, signal, threads, unpacked_programs,
+    Footprint, anonymous_kib, connections, descriptors, finish, looks_into_others, peak_kib,
+    pss_kib, raise_file_limit, signal, threads, unpacked_programs,
 };
 pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;

@@ -83,6 +83,18 @@ fn count(folder: &str) -> usize {
         .count()
 }
 
+/// Whether this process may count the descriptors of one that lets itself be looked into by nobody: who has
+/// `CAP_SYS_PTRACE` may, as root has outside of containers.
+pub(crate) fn looks_into_others() -> bool {
+    const SYS_PTRACE: u64 = 1 << 19;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & SYS_PTRACE != 0)
+}
+
 /// The process's memory, its share of what it shares with others (PSS).
 #[track_caller]
 pub(crate) fn pss_kib(pid: u32) -> u64 {

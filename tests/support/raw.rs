@@ -132,6 +132,19 @@ impl Raw {
         }
     }
 
+    /// The reply that has arrived already, if one has.
+    pub(crate) fn waiting(&mut self) -> Option<Reply> {
+        if self.control.buffer().is_empty() {
+            let arrived = rustix::net::recv(
+                self.control.get_ref().socket(),
+                &mut [0; 1],
+                rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT,
+            );
+            arrived.ok().filter(|&(count, _)| count > 0)?;
+        }
+        self.try_reply().ok()
+    }
+
     /// Reads one reply, or says why there is none.
     pub(crate) fn try_reply(&mut self) -> io::Result<Reply> {
         let bad = |line: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{line:?}"));

@@ -1,6 +1,8 @@
 //! The real server as a process of its own, on a free port and a temporary folder.
 
-use super::{Footprint, PATIENCE, Raw, connect_from, finish, signal, wait_for, wait_until};
+use super::{
+    Footprint, PATIENCE, Raw, connect_from, finish, looks_into_others, signal, wait_for, wait_until,
+};
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::Read;
@@ -240,6 +242,16 @@ impl Server {
         self.child.id()
     }
 
+    /// What the kernel says of the process under this name, in `/proc/PID/status`.
+    #[track_caller]
+    pub(crate) fn status(&self, name: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process's status");
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(key, _)| *key == name);
+        found.expect("the line").1.trim().to_owned()
+    }
+
     pub(crate) fn footprint(&self) -> Footprint {
         Footprint::of(self.pid(), &self.root)
     }
@@ -322,6 +334,11 @@ fn clean(program: &str) -> Command {
         if name.starts_with("FTP_") || name.starts_with("RUST_LOG") {
             command.env_remove(&key);
         }
+    }
+    if !looks_into_others() {
+        // What the server holds could not be counted: with a sandbox it is nobody's to look into. The tests of the sandbox
+        // have the flag, which goes before.
+        command.env("FTP_SERVER_SANDBOX", "off");
     }
     command
 }

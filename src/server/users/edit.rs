@@ -11,6 +11,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, value};
+use zeroize::Zeroizing;
 
 // What `ftp-server user` does. As a doc comment this would take the place of the one that --help shows.
 #[allow(missing_docs)]
@@ -160,8 +161,11 @@ fn words(permissions: Permissions) -> Item {
 /// The hash of a password that is asked for twice with no echo, or stands in the first line of standard input.
 fn hash(name: &str) -> Result<String> {
     let password = if io::stdin().is_terminal() {
-        let ask =
-            |what: &str| rpassword::prompt_password(what).context("cannot ask for the password");
+        let ask = |what: &str| {
+            rpassword::prompt_password(what)
+                .map(Zeroizing::new)
+                .context("cannot ask for the password")
+        };
         let password = ask(&format!("Password of {name}: "))?;
         ensure!(
             ask("Again: ")? == password,
@@ -169,12 +173,12 @@ fn hash(name: &str) -> Result<String> {
         );
         password
     } else {
-        let mut line = String::new();
+        let mut line = Zeroizing::new(String::new());
         io::stdin()
             .lock()
             .read_line(&mut line)
             .context("cannot read the password from standard input")?;
-        line.trim_end_matches(['\r', '\n']).to_owned()
+        Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned())
     };
     // No client can say it on a line of its own.
     if password.is_empty() || password.contains(char::is_control) {
