@@ -19,7 +19,7 @@ mod users;
 mod watch;
 
 pub use data::PassivePorts;
-pub use users::{Access, Permissions, UserCommand};
+pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result, anyhow};
