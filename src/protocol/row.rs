@@ -92,13 +92,14 @@ fn parse_unix_row(row: &str, now: Timestamp) -> Option<Entry> {
         let month = word(&mut after_word)?;
         let date = month_number(month).and_then(|month| unix_date(month, &mut after_word, now));
         if let Some(modified) = date {
-            let name = after_word
-                .strip_prefix(' ')
-                .filter(|name| !name.is_empty())?;
+            let name = after_word.strip_prefix(' ')?;
             let name = match kind {
                 Kind::Link => name.split_once(" -> ").map_or(name, |(name, _)| name),
                 _ => name,
             };
+            if name.is_empty() {
+                return None;
+            }
             let mut entry = Entry::new(name, kind);
             entry.size = size;
             entry.modified = Some(modified);
@@ -314,6 +315,7 @@ mod tests {
         for row in [
             "",
             "total 12",
+            "lrwxrwxrwx 1 a b 1 Jan  1 2020  -> ",
             "-rw-r--r--",
             "drwxr-xr-x 1 a b 1 Nov 22 13:24",
             "99-99-99 01:00PM 1 x",

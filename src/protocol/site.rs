@@ -23,7 +23,14 @@ impl fmt::Display for Site {
         match self {
             Self::Help => f.write_str("HELP"),
             Self::Chmod(mode, path) => write!(f, "CHMOD {mode:03o} {path}"),
-            Self::Utime(time, path) => write!(f, "UTIME {} {path}", time::format_time(*time)),
+            Self::Utime(time, path) => {
+                let time = time::format_time(*time);
+                // Such a path could end as the longer form does, which is then the only one that is read as it is meant.
+                match path.as_str().ends_with(" UTC") {
+                    true => write!(f, "UTIME {path} {time} {time} {time} UTC"),
+                    false => write!(f, "UTIME {time} {path}"),
+                }
+            }
         }
     }
 }
@@ -83,6 +90,13 @@ mod tests {
             "UTIME a b 20260101000000 20260102030400 20260101000000 UTC".parse(),
             expected
         );
+    }
+
+    #[test]
+    fn a_path_that_ends_as_the_longer_form_does_is_kept() {
+        let path: Arg = "p a 20260101000000 c UTC".parse().unwrap();
+        let site = Site::Utime(time::parse_time("20260102030400").unwrap(), path);
+        assert_eq!(site.to_string().parse(), Ok(site));
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod watch;
 pub use data::PassivePorts;
 pub use sandbox::{Sandbox, keep_memory_private};
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
-pub use users::{Access, Permissions, UserCommand};
+pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};

@@ -9,6 +9,7 @@ mod turns;
 
 pub use account::{Access, Permissions};
 pub use edit::UserCommand;
+pub use file::Broken;
 
 pub(super) use account::Account;
 
@@ -172,6 +173,18 @@ impl Users {
             }),
         })
     }
+}
+
+/// The names of the accounts in the text of a users file, sorted: what the server takes it for, with nothing in force by it.
+///
+/// # Errors
+/// The file is broken.
+pub fn account_names(text: &str) -> Result<Vec<String>, Broken> {
+    let accounts = Accounts::parse(text)?;
+    Ok(accounts
+        .iter()
+        .map(|entry| entry.account.name.clone())
+        .collect())
 }
 
 /// Whether a name means a login without a password.

@@ -41,7 +41,7 @@ pub(super) struct Entry {
 /// Why a users file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}")]
-pub(super) struct Broken {
+pub struct Broken {
     line: usize,
     column: usize,
     what: String,
@@ -107,6 +107,18 @@ impl Entry {
 }
 
 impl Broken {
+    /// In which line, the first being 1.
+    #[must_use]
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+
+    /// At which character of it, the first being 1.
+    #[must_use]
+    pub const fn column(&self) -> usize {
+        self.column
+    }
+
     fn at(text: &str, span: Option<Range<usize>>, what: String) -> Self {
         let before = text
             .get(..span.map_or(0, |span| span.start))

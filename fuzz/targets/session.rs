@@ -1,0 +1,278 @@
+//! A whole session of the server, over a socket: from the greeting to the end, with the files that it is about.
+
+use multi_client_ftp::protocol::address::{ExtendedPassiveText, PassiveText};
+use multi_client_ftp::protocol::command::Command;
+use multi_client_ftp::protocol::reply::{MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
+use multi_client_ftp::protocol::{Line, Lines, MAX_LINE};
+use multi_client_ftp::server::{
+    Access, CloseNotify, Config, DataResumption, Limits, Sandbox, Server, TlsMode, TlsOptions,
+};
+use std::fs::{self, Permissions};
+use std::io::{BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything may take before it counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What stands outside of the served folder, and what nobody may get or change.
+const SECRET: &str = "the canary outside";
+/// What the data connections bring.
+const UPLOAD: &[u8] = b"one\r\ntwo\nthree\xff\r";
+/// How the temporary file of an upload begins, and how that of a cut one that is kept.
+const TEMPORARY: &str = ".ftp-upload.";
+const PARTIAL: &str = ".ftp-upload.partial.";
+
+/// What a client sends to a server in a folder with a few files, with `QUIT` at its end.
+///
+/// Each line gets one final reply, the session ends, no thread panics, what is outside of the folder is neither told nor
+/// changed, and neither a temporary file nor a listener is left.
+pub fn session(bytes: &[u8]) {
+    static PLACE: LazyLock<Mutex<Place>> = LazyLock::new(|| Mutex::new(Place::new()));
+    let place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+    place.tidy();
+    let sent = [bytes, b"\r\nQUIT\r\n"].concat();
+    let told = place.play(&sent);
+
+    assert!(!PANICKED.load(Ordering::SeqCst), "a session panicked");
+    let finals = told.replies.iter().filter(|reply| reply.code().0 >= 200);
+    let (greeting, answers) = (1, until_quit(&sent));
+    assert_eq!(
+        finals.count(),
+        greeting + answers,
+        "replies to {answers} lines"
+    );
+    let last = told.replies.last().map(Reply::code);
+    assert_eq!(last, Some(ReplyCode::CLOSING));
+    for reply in &told.replies {
+        assert!(!reply.to_string().contains(SECRET), "{reply}");
+        // That is for faults of the server's own.
+        assert_ne!(reply.code(), ReplyCode::LOCAL_ERROR, "{reply}");
+    }
+    for port in told.ports {
+        place.wait_for_free(port);
+    }
+    place.check();
+}
+
+/// How many lines of what is sent are answered: those up to the first `QUIT`.
+fn until_quit(sent: &[u8]) -> usize {
+    let (mut lines, mut input, mut count) = (Lines::new(MAX_LINE), sent, 0);
+    while let Ok(Some(line)) = lines.read(&mut input) {
+        count += 1;
+        if let Line::Text(text) = line
+            && std::str::from_utf8(&text).is_ok_and(|text| text.parse() == Ok(Command::Quit))
+        {
+            break;
+        }
+    }
+    count
+}
+
+/// Whether a thread has panicked that is no test's.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// A server that runs as long as the process, and the folder that it serves.
+struct Place {
+    folder: TempDir,
+    server: SocketAddr,
+    /// Where its first byte would stop it.
+    _stop: UnixStream,
+    _reload: UnixStream,
+}
+
+/// What a client has seen of a session.
+struct Told {
+    replies: Vec<Reply>,
+    ports: Vec<u16>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let unnamed = thread::current().name().is_none();
+            PANICKED.fetch_or(unnamed, Ordering::SeqCst);
+            before(info);
+        }));
+        let folder = TempDir::with_prefix("ftp-fuzz-").expect("a temporary folder");
+        let root = folder.path().join("root");
+        fs::create_dir(&root).expect("the served folder");
+        fs::write(folder.path().join("outside"), SECRET).expect("the canary");
+        let config = Config {
+            address: SocketAddr::new(own_address().into(), 0),
+            root,
+            passive_ports: "20000-60000".parse().expect("ports"),
+            public_address: None,
+            anonymous: Some(Access::Full),
+            users: None,
+            keep_partials: PATIENCE,
+            tls_address: None,
+            tls: TlsOptions {
+                mode: TlsMode::Off,
+                certificate: None,
+                state: None,
+                data_resumption: DataResumption::Offer,
+                close_notify: CloseNotify::Require,
+                plain_passwords: true,
+            },
+            // It would hold the thread that runs this.
+            sandbox: Sandbox::Off,
+            limits: Limits {
+                clients: 16,
+                clients_per_address: 16,
+                login: PATIENCE,
+                login_attempts: u32::MAX,
+                hash_jobs: 1,
+                idle: PATIENCE,
+                handshake: PATIENCE,
+                data: Duration::from_millis(100),
+                drain: PATIENCE,
+            },
+        };
+        let server = Server::bind(config).expect("a server");
+        let address = server.local_address().expect("its address");
+        let (stop, stopped) = UnixStream::pair().expect("a socket pair");
+        let (reload, reloaded) = UnixStream::pair().expect("a socket pair");
+        thread::spawn(move || server.run(&stopped, &reloaded));
+        Self {
+            folder,
+            server: address,
+            _stop: stop,
+            _reload: reload,
+        }
+    }
+
+    /// Puts the served folder back to how each session finds it.
+    fn tidy(&self) {
+        let root = self.folder.path().join("root");
+        empty(&root);
+        fs::create_dir(root.join("d")).expect("a folder");
+        fs::write(root.join("a"), "a\nb\r\n").expect("a file");
+        fs::write(root.join("d/up"), UPLOAD).expect("a file");
+        symlink("../outside", root.join("out")).expect("a link that leads out");
+        symlink("a", root.join("in")).expect("a link that stays in");
+    }
+
+    /// Sends all that the client has to say, and serves the data connections that it is offered, until the server ends.
+    fn play(&self, sent: &[u8]) -> Told {
+        let socket = TcpStream::connect(self.server).expect("a connection");
+        bound(&socket);
+        let mut told = Told {
+            replies: Vec::new(),
+            ports: Vec::new(),
+        };
+        thread::scope(|scope| {
+            // The server may have ended the session before it has read all.
+            scope.spawn(|| (&socket).write_all(sent));
+            let (mut lines, mut input) = (Lines::new(MAX_REPLY_LINE), BufReader::new(&socket));
+            loop {
+                let reply = match Reply::read(&mut lines, &mut input) {
+                    Ok(reply) => reply,
+                    Err(ReplyError::Closed) => break,
+                    // What it has not read when it closes makes the system reset the connection.
+                    Err(ReplyError::Io(error))
+                        if error.kind() == std::io::ErrorKind::ConnectionReset =>
+                    {
+                        break;
+                    }
+                    Err(error) => panic!("{error} after {:?}", told.replies.last()),
+                };
+                if let Some(port) = passive_port(&reply) {
+                    told.ports.push(port);
+                    scope.spawn(move || exchange(SocketAddr::new(self.server.ip(), port)));
+                }
+                told.replies.push(reply);
+            }
+        });
+        told
+    }
+
+    /// Waits until nobody listens on a port of a session that has ended.
+    fn wait_for_free(&self, port: u16) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = TcpListener::bind((self.server.ip(), port)) {
+            assert!(Instant::now() < deadline, "port {port}: {error}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What is outside is as it was, and inside nothing is half done.
+    fn check(&self) {
+        let outside = fs::read_to_string(self.folder.path().join("outside"));
+        assert_eq!(outside.expect("the canary"), SECRET);
+        let beside = fs::read_dir(self.folder.path()).expect("the folder above");
+        assert_eq!(beside.count(), 2);
+        check_within(&self.folder.path().join("root"));
+    }
+}
+
+/// A loopback address that no other process on this machine has, so that a `PORT` meets nobody else's server.
+fn own_address() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high | 64, middle, low | 1)
+}
+
+fn bound(socket: &TcpStream) {
+    socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    socket
+        .set_write_timeout(Some(PATIENCE))
+        .expect("a deadline");
+}
+
+fn passive_port(reply: &Reply) -> Option<u16> {
+    match reply.code() {
+        ReplyCode::PASSIVE => Some(reply.text().parse::<PassiveText>().ok()?.0.0.port()),
+        ReplyCode::EXTENDED_PASSIVE => Some(reply.text().parse::<ExtendedPassiveText>().ok()?.0),
+        _ => None,
+    }
+}
+
+/// The client's side of a data connection, whichever way it goes. The server may have closed it at any point.
+fn exchange(address: SocketAddr) {
+    let Ok(mut data) = TcpStream::connect(address) else {
+        return;
+    };
+    bound(&data);
+    let mut received = Vec::new();
+    let _ = data.write_all(UPLOAD);
+    let _ = data.shutdown(Shutdown::Write);
+    let _ = data.read_to_end(&mut received);
+    assert!(!String::from_utf8_lossy(&received).contains(SECRET));
+}
+
+/// Removes what is in a folder, whatever a client has made of its modes.
+fn empty(folder: &Path) {
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).expect("its mode");
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("its type").is_dir() {
+            empty(&entry.path());
+            fs::remove_dir(entry.path()).expect("an empty folder");
+        } else {
+            fs::remove_file(entry.path()).expect("a file");
+        }
+    }
+}
+
+fn check_within(folder: &Path) {
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).expect("its mode");
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(
+            name.starts_with(PARTIAL) || !name.starts_with(TEMPORARY),
+            "{name} is left"
+        );
+        assert!(!name.contains(char::is_control), "{name:?} was made");
+        if entry.file_type().expect("its type").is_dir() {
+            check_within(&entry.path());
+        }
+    }
+}
