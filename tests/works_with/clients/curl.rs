@@ -6,7 +6,7 @@ use crate::operations::{self as op, PART, RANGE};
 use crate::place::Place;
 use crate::programs::{Outcome, run};
 use crate::support::PATIENCE;
-use curl::easy::Easy;
+use curl::easy::{Easy, SslVersion};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::time::{Duration, SystemTime};
@@ -84,6 +84,16 @@ pub(super) const LIBRARY: Client = Client {
                 .map_err(text)?;
             Ok(String::new())
         }),
+        // From the first byte, all of them: the crate has no call for `AUTH TLS`.
+        (&op::TLS_1_2, |place| {
+            library_both_ways(place, SslVersion::Tlsv12)
+        }),
+        (&op::TLS_IMPLICIT, |place| {
+            library_both_ways(place, SslVersion::Tlsv13)
+        }),
+        (&op::TLS_RESUMED, |place| {
+            library_both_ways(place, SslVersion::Tlsv13)
+        }),
     ],
 };
 
@@ -126,13 +136,17 @@ fn get(easy: &mut Easy, place: &Place, local: &str) -> Outcome {
 /// Uploads what stands behind `from` in a local file: libcurl reads all of it, and leaves out what is there already.
 fn put(place: &Place, local: &str, remote: &str, from: u64) -> Outcome {
     let mut easy = easy(place, remote)?;
+    if from > 0 {
+        easy.resume_from(from).map_err(text)?;
+    }
+    send(&mut easy, place, local)
+}
+
+fn send(easy: &mut Easy, place: &Place, local: &str) -> Outcome {
     let file = File::open(place.local.join(local)).map_err(text)?;
     let size = file.metadata().map_err(text)?.len();
     easy.upload(true).map_err(text)?;
     easy.in_filesize(size).map_err(text)?;
-    if from > 0 {
-        easy.resume_from(from).map_err(text)?;
-    }
     let mut transfer = easy.transfer();
     transfer
         .read_function(|buffer| {
@@ -154,6 +168,28 @@ fn list(place: &Place, command: &str) -> Outcome {
     easy.custom_request(command).map_err(text)?;
     let bytes = fetch(&mut easy)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Lists as well, and takes no other version of TLS.
+fn library_both_ways(place: &Place, version: SslVersion) -> Outcome {
+    let tls = |path: &str| -> Result<Easy, String> {
+        let mut easy = easy(place, "")?;
+        let url = format!("ftps://{}:{}/{path}", place.host(), place.tls_port());
+        easy.url(&url)
+            // The server has made its certificate itself.
+            .and_then(|()| easy.ssl_verify_peer(false))
+            .and_then(|()| easy.ssl_verify_host(false))
+            .and_then(|()| easy.ssl_min_max_version(version, version))
+            .map_err(text)?;
+        Ok(easy)
+    };
+    send(&mut tls("up")?, place, "up")?;
+    get(&mut tls("down")?, place, "down")?;
+    let listing = fetch(&mut tls("")?)?;
+    let listing = String::from_utf8_lossy(&listing).into_owned();
+    let both = listing.contains(" up") && listing.contains(" down");
+    both.then_some(listing)
+        .ok_or_else(|| "the listing has not both files".to_owned())
 }
 
 pub(super) const PROGRAM: Client = Client {
