@@ -30,7 +30,8 @@ fn a_large_file_comes_over_several_connections() {
     let content = Pattern::bytes(1, 9 * MIB + 12_345);
     server.write("f", &content);
     server.write("small", "small");
-    let client = Client::new(server.address);
+    // Slowly, so that the first connection has not fetched it all before the others are there.
+    let client = Client::new(server.address).with(&["--limit-rate", "8M"]);
     client.succeed("get --segments 4 f\nget --segments=4 small\nget --segments=1 f g\n");
     assert!(fs::read(client.download("f")).expect("f") == content);
     assert!(fs::read(client.download("g")).expect("g") == content);
