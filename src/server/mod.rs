@@ -7,6 +7,7 @@ mod data;
 mod entrance;
 mod failure;
 mod files;
+mod guard;
 mod info;
 mod listing;
 mod login;
