@@ -9,6 +9,7 @@ mod upload;
 pub(super) use listing::Listing;
 pub(super) use path::{PathError, VirtualPath};
 pub(super) use quota::Bounds;
+pub use upload::Durability;
 pub(super) use upload::Start;
 
 use cap_std::ambient_authority;
@@ -31,6 +32,7 @@ const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     dir: Arc<Dir>,
+    durability: Durability,
     bounds: Bounds,
     /// What is booked against the quota, if there is one.
     ledger: Option<Arc<Ledger>>,
@@ -42,10 +44,11 @@ impl Root {
     ///
     /// # Errors
     /// It does not exist, is no folder, or may not be read.
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, durability: Durability) -> io::Result<Self> {
         let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
         Ok(Self {
             dir: Arc::new(dir),
+            durability,
             bounds: Bounds::default(),
             ledger: None,
             ledgers: Arc::default(),
@@ -71,6 +74,7 @@ impl Root {
         };
         Ok(Self {
             dir,
+            durability: self.durability,
             bounds,
             ledger: bounds.quota.map(|_| self.ledgers.of(&path)),
             ledgers: Arc::clone(&self.ledgers),
@@ -194,7 +198,7 @@ mod tests {
     fn with_file() -> (tempfile::TempDir, Root, VirtualPath) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("f"), "old").unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = Root::open(folder.path(), Durability::Full).unwrap();
         let path = root.resolve(&VirtualPath::root(), "f").unwrap();
         (folder, root, path)
     }

@@ -4,6 +4,7 @@ use super::DataChannel;
 use crate::server::watch::{Cut, Watch};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
+use rustix::net::{self, SocketFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
@@ -71,12 +72,11 @@ impl fmt::Display for PassivePorts {
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
-        Type::STREAM,
+        Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
     // The port may be in TIME_WAIT from the transfer before.
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -133,9 +133,8 @@ impl DataListener {
             if Instant::now() >= deadline {
                 return Err(Cut::Stalled);
             }
-            match self.socket.accept() {
+            match self.accept_one() {
                 Ok((socket, from)) if from.ip().to_canonical() == peer => {
-                    socket.set_nonblocking(true).map_err(|_| Cut::Gone)?;
                     return Ok(DataChannel::new(socket, watch, timeout));
                 }
                 Ok((_, from)) => log::warn!("{from} connected to the data port of {peer}, closed"),
@@ -150,6 +149,14 @@ impl DataListener {
                 }
             }
         }
+    }
+
+    /// The next connection, which never blocks: said at once, since saying it later is one more call for each small file.
+    fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (socket, from) = net::acceptfrom_with(&self.socket, flags)?;
+        let from = from.ok_or(io::ErrorKind::ConnectionAborted)?;
+        Ok((socket.into(), from.try_into()?))
     }
 }
 
@@ -167,12 +174,11 @@ fn connect(
     let begin = || {
         let socket = Socket::new(
             Domain::for_address(target),
-            Type::STREAM,
+            Type::STREAM.nonblocking(),
             Some(Protocol::TCP),
         )?;
         // From the address that the client knows: its firewall may let in no other.
         socket.bind(&SocketAddr::new(local, 0).into())?;
-        socket.set_nonblocking(true)?;
         match socket.connect(&target.into()) {
             Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
                 Err(error)
