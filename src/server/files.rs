@@ -8,7 +8,7 @@ use super::users::Permissions;
 use super::watch::{Cut, Watch};
 use crate::copy::{Checksum, copy};
 use crate::protocol::command::{Arg, TransferType};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::{Entry, Kind, Perm};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::time;
@@ -262,7 +262,7 @@ fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, E
         let mut entry = Entry::new(path.as_str(), Kind::File);
         entry.size = Some(size);
         // RFC 3659 §7.5.5: it can be appended to and written over, and not read.
-        entry.perm = Some("aw".to_owned());
+        entry.perm = Some(Perm::of("aw"));
         Ok((path, entry))
     })
 }
