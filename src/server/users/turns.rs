@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Lets so many hash at a time. Who comes next is chosen when a turn is free: whose address has the fewest failures behind
 /// it and attempts under way, among them whose account has, and among them who came last. A flood from one address waits for
-/// everybody else, one on an account for all who log in to another; and of those that look alike to that, because each comes
-/// from an address of its own to one account, most have waited for long when its owner comes.
+/// everybody else, and one on an account for all who log in to another. Where each attempt of a flood comes from an address
+/// of its own, it looks like the account's owner, but most of it has waited for a while when the owner comes.
 #[derive(Debug)]
 pub(super) struct Turns {
     jobs: usize,
