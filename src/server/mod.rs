@@ -1,12 +1,14 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
 
 mod ascii;
+mod checksum;
 mod content;
 mod control;
 mod data;
 mod entrance;
 mod failure;
 mod files;
+mod glob;
 mod guard;
 mod info;
 mod listing;
@@ -31,6 +33,7 @@ pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
+use checksum::Checksums;
 use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
@@ -114,6 +117,7 @@ pub(crate) struct Shared {
     tls: Tls,
     root: Root,
     users: Users,
+    checksums: Checksums,
     phase: Phase,
     sessions: Mutex<Sessions>,
 }
@@ -151,6 +155,7 @@ impl Server {
             tls,
             root,
             users,
+            checksums: Checksums::default(),
             phase: Phase::default(),
             sessions: Mutex::default(),
         };

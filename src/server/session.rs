@@ -7,7 +7,7 @@ use super::login::Login;
 use super::protection::{self, Protection};
 use super::root::{PathError, Root, VirtualPath};
 use super::users::ANONYMOUS;
-use super::{Shared, content, files, info, listing, login, ports};
+use super::{Shared, checksum, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
 use crate::protocol::entry::FactSet;
@@ -275,8 +275,8 @@ impl<'s> Session<'s> {
             Command::Mdtm(path) => files::mdtm(self, path),
             Command::Mfmt(time, path) => files::mfmt(self, *time, path),
             Command::Mlst(path) => files::mlst(self, path.as_ref()),
-            Command::Hash(path) => files::hash(self, path),
-            Command::XHash(algorithm, path) => files::xhash(self, *algorithm, path),
+            Command::Hash(path) => checksum::hash(self, path),
+            Command::XHash(algorithm, path) => checksum::xhash(self, *algorithm, path),
             Command::Epsv(on) => ports::epsv(self, *on),
             Command::Pasv => ports::pasv(self),
             Command::Eprt(target) => ports::port(self, target.0),

@@ -1,4 +1,4 @@
-//! What strangers can take up before they are logged in, and what one command of anybody can.
+//! What strangers can take up before they are logged in.
 
 use crate::support::{Raw, Server};
 use std::io::ErrorKind;
@@ -102,56 +102,6 @@ fn nobody_says_much_before_a_login() {
     }
     server.assert_never_panicked();
     server.wait_for_log(&["Too much was said before a login."]);
-}
-
-#[test]
-fn a_checksum_of_a_huge_file_can_be_stopped() {
-    let server = Server::start();
-    server.write_sparse("huge", 1 << 40);
-    let before = server.at_rest();
-    for command in ["HASH huge", "XCRC huge"] {
-        let mut raw = server.login();
-        raw.send(command);
-        raw.send("STAT");
-        let status = raw.expect_one_of(&[211, 213]);
-        assert!(status.text.contains("/huge"), "{status}");
-        raw.send("ABOR");
-        raw.expect_all(&[426, 226]);
-        raw.run("NOOP", 200);
-        // Who leaves meanwhile leaves nothing.
-        raw.send(command);
-        drop(raw);
-    }
-    server.wait_for_footprint(&before);
-}
-
-#[test]
-fn a_pattern_has_its_longest() {
-    let server = Server::start();
-    let name = "a".repeat(200);
-    for number in 0..100 {
-        server.write(&format!("{name}{number}"), "");
-    }
-    let mut raw = server.login();
-    for pattern in [
-        "*a".repeat(1000),
-        "*".repeat(4000),
-        "?".repeat(513),
-        "[a-z]".repeat(700),
-        "{a,".repeat(1000),
-    ] {
-        for verb in ["NLST", "LIST", "STAT"] {
-            let refused = format!("{verb} {pattern}");
-            if verb == "STAT" {
-                raw.run(&refused, 550);
-            } else {
-                raw.begin_refused(&refused, &[550]);
-            }
-        }
-    }
-    // As long as any name may be, and as hard to match as can be.
-    raw.begin_refused(&format!("NLST {}b", "*a".repeat(250)), &[550]);
-    assert_eq!(raw.rows(&format!("NLST {}*", "*a".repeat(100))).len(), 100);
 }
 
 /// RFC 959 lets a server have any SITE command: each is a way in of its own.
