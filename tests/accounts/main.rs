@@ -58,9 +58,9 @@ impl UsersFile {
     }
 }
 
-/// The TOML of an account with the password `name` + `!`, whose hash costs next to nothing.
+/// The TOML of an account with the password `name` + `!`, whose hash costs as little as one may.
 fn account(name: &str, rest: &str) -> String {
-    let params = Params::new(8, 1, 1, None).expect("parameters");
+    let params = Params::new(7168, 5, 1, None).expect("parameters");
     let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password(format!("{name}!").as_bytes())
         .expect("a hash");
