@@ -275,6 +275,7 @@ impl Shared {
         let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
         // One small write to a new connection does not block, and if it fails nobody is there to be told.
         let _ = (&*socket).write_all(reply.to_string().as_bytes());
+        control::part(&socket, Duration::ZERO);
     }
 
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.

@@ -67,18 +67,22 @@ pub(super) struct Session<'s> {
 pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, entrance: Entrance) {
     let began = Instant::now();
     log::info!("{peer} connected");
-    let outcome = match Session::new(shared, socket, peer) {
+    let (outcome, control) = match Session::new(shared, socket, peer) {
         Ok(mut session) => {
             let served = session.serve(entrance);
-            session.control.finish();
-            served.unwrap_or_else(|error| session.lost(&error))
+            let outcome = served.unwrap_or_else(|error| session.lost(&error));
+            // All else that it holds is given back before the end of its connection is waited for.
+            (outcome, Some(session.into_control()))
         }
-        Err(error) => error.to_string(),
+        Err(error) => (error.to_string(), None),
     };
     log::info!(
         "{peer} disconnected after {:.3} s: {outcome}",
         began.elapsed().as_secs_f64()
     );
+    if let Some(control) = control {
+        control.finish();
+    }
 }
 
 impl<'s> Session<'s> {
@@ -185,6 +189,10 @@ impl<'s> Session<'s> {
         }
         let limit = self.shared.config.limits.login;
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
+    }
+
+    fn into_control(self) -> Control {
+        self.control
     }
 
     fn close(&mut self, why: &str) -> io::Result<String> {

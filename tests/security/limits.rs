@@ -104,6 +104,43 @@ fn nobody_says_much_before_a_login() {
     server.wait_for_log(&["Too much was said before a login."]);
 }
 
+/// A connection that is closed with something unread is reset, and many systems then forget what their client has not read.
+#[test]
+fn the_last_reply_arrives_whatever_the_client_sends() {
+    let server = Server::with(&["--max-clients", "2"]);
+    let before = server.at_rest();
+    for line in [
+        &b"NOOP\r\n"[..],
+        b"FOO\r\n",
+        b"GET / HTTP/1.1\r\n",
+        b"xxxxxxxx",
+    ] {
+        let mut raw = server.connect();
+        // More than the server reads of it.
+        raw.send_bytes(&line.repeat(200 * 1024 / line.len()));
+        while raw.reply().code != 421 {}
+        raw.expect_closed();
+    }
+    let mut raw = server.login();
+    raw.send_bytes(&[&b"QUIT\r\n"[..], &b"NOOP\r\n".repeat(1000)].concat());
+    raw.expect(221);
+    raw.expect_closed();
+    drop(raw);
+    // Nobody stays longer for it than for a moment, be it silent or busy.
+    server.wait_for_footprint(&before);
+    let mut silent = server.login();
+    silent.run("QUIT", 221);
+    let mut busy = server.login();
+    busy.send("QUIT");
+    while busy.try_send(&[b'x'; 4096]).is_ok() {}
+    server.wait_for_footprint(&before);
+    // Who is turned away at the door may have spoken first as well.
+    let _two = [server.login(), server.login()];
+    let mut third = Raw::dial(server.address);
+    third.expect(421);
+    third.expect_closed();
+}
+
 /// RFC 959 lets a server have any SITE command: each is a way in of its own.
 #[test]
 fn site_has_nothing_but_what_this_project_defines() {
