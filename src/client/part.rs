@@ -4,7 +4,7 @@ use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
 use super::progress::Meter;
 use super::record;
-use crate::copy::{CHUNK, CopyError, copy, hex};
+use crate::copy::{CopyError, copy, hex};
 use crate::protocol::entry::Entry;
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
@@ -120,7 +120,7 @@ impl Part {
         let Self {
             file, length, path, ..
         } = self;
-        let outcome = copy(&mut data.take(most), file, &mut vec![0; CHUNK], |count| {
+        let outcome = copy(&mut data.take(most), file, |count| {
             *length += count;
             meter.moved(count);
         });

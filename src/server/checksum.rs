@@ -7,7 +7,7 @@ use super::session::{Session, reply};
 use super::transfer::cut_reply;
 use super::users::Permissions;
 use super::watch::{Cut, Watch};
-use crate::copy::{CHUNK, Checksum, copy};
+use crate::copy::{Checksum, copy};
 use crate::protocol::command::Arg;
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
@@ -89,10 +89,7 @@ fn checksum(
         watch,
         cut: None,
     };
-    match (
-        copy(&mut file, &mut watched, &mut vec![0; CHUNK], |_| {}),
-        watched.cut,
-    ) {
+    match (copy(&mut file, &mut watched, |_| {}), watched.cut) {
         (Ok(size), _) => Ok(Ok((path, size, watched.checksum.finish()))),
         (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED).map(Err),
         (Err(error), None) => Ok(Err(failure::file(&error.into(), &path))),

@@ -63,14 +63,18 @@ impl Root {
         let path = self
             .resolve(&VirtualPath::root(), name)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let dir = match self.dir.open_dir(path.relative()) {
+        let open = || self.dir.open_dir(path.relative());
+        let dir = if path == VirtualPath::root() {
             // A descriptor is spared for each session that has all of the folder.
-            _ if path == VirtualPath::root() => Arc::clone(&self.dir),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.dir.create_dir_all(path.relative())?;
-                Arc::new(self.dir.open_dir(path.relative())?)
-            }
-            opened => Arc::new(opened?),
+            Arc::clone(&self.dir)
+        } else {
+            Arc::new(match open() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.dir.create_dir_all(path.relative())?;
+                    open()?
+                }
+                opened => opened?,
+            })
         };
         Ok(Self {
             dir,
