@@ -221,7 +221,7 @@ impl FromStr for Time {
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_secs() {
-            seconds if seconds % 3600 == 0 => write!(f, "{}h", seconds / 3600),
+            seconds if seconds.is_multiple_of(3600) => write!(f, "{}h", seconds / 3600),
             seconds => write!(f, "{seconds}"),
         }
     }

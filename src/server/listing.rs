@@ -254,7 +254,7 @@ impl Rows {
                 },
             };
             self.walked = self.walked.wrapping_add(1);
-            if self.walked % LOOK_EVERY == 0 {
+            if self.walked.is_multiple_of(LOOK_EVERY) {
                 look().map_err(Stop::Seen)?;
                 let now = Instant::now();
                 if now >= *deadline.get_or_insert(now + self.limit) {

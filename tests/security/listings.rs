@@ -41,7 +41,7 @@ fn a_pattern_takes_no_memory() {
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
-            if random % 2 == 0 { 'a' } else { 'b' }
+            if random.is_multiple_of(2) { 'a' } else { 'b' }
         });
         server.write(&letters.collect::<String>(), "");
     }
