@@ -5,7 +5,7 @@ use super::root::VirtualPath;
 use super::session::{Session, ok, reply};
 use super::users::Permissions;
 use crate::protocol::command::{Arg, TransferType};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::{Entry, Kind, Perm};
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::time;
 use cap_std::fs::File;
@@ -229,7 +229,7 @@ fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, E
         let mut entry = Entry::new(path.as_str(), Kind::File);
         entry.size = Some(size);
         // RFC 3659 §7.5.5: it can be appended to and written over, and not read.
-        entry.perm = Some("aw".to_owned());
+        entry.perm = Some(Perm::of("aw"));
         Ok((path, entry))
     })
 }

@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod glob;
 mod guard;
+mod heap;
 mod info;
 mod listing;
 mod login;
@@ -40,7 +41,7 @@ use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -209,6 +210,7 @@ impl Shared {
                 let socket = Arc::clone(&socket);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
                     session::run(&guard.shared, socket, peer, entrance);
+                    heap::tidy();
                 });
                 match started {
                     Ok(_) => return,
@@ -280,12 +282,12 @@ impl Shared {
     }
 }
 
-/// The sessions that are open.
+/// The sessions that are open, in trees: a hash table would stay as large as it once was.
 #[derive(Debug, Default)]
 struct Sessions {
     last: u64,
-    sockets: HashMap<u64, Arc<TcpStream>>,
-    addresses: HashMap<IpAddr, usize>,
+    sockets: BTreeMap<u64, Arc<TcpStream>>,
+    addresses: BTreeMap<IpAddr, usize>,
 }
 
 /// A session's place among those of the server, given back on drop.

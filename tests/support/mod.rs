@@ -8,6 +8,7 @@
 mod client;
 mod data;
 mod link;
+mod namespace;
 mod process;
 mod raw;
 pub(crate) mod readme;
@@ -17,10 +18,12 @@ mod server;
 mod sockets;
 mod tls;
 mod trees;
+mod users;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
 pub(crate) use link::Link;
+pub(crate) use namespace::Namespace;
 pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, looks_into_others, peak_kib,
     pss_kib, raise_file_limit, signal, threads, unpacked_programs,
@@ -31,6 +34,7 @@ pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
 pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};
+pub(crate) use users::{UsersFile, account, costly_account};
 
 use std::path::Path;
 use std::thread;
