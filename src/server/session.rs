@@ -7,7 +7,7 @@ use super::login::Login;
 use super::protection::{self, Protection};
 use super::root::{PathError, Root, VirtualPath};
 use super::users::ANONYMOUS;
-use super::{Shared, content, files, info, listing, login, ports};
+use super::{Shared, checksum, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
 use crate::protocol::entry::FactSet;
@@ -67,18 +67,22 @@ pub(super) struct Session<'s> {
 pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, entrance: Entrance) {
     let began = Instant::now();
     log::info!("{peer} connected");
-    let outcome = match Session::new(shared, socket, peer) {
+    let (outcome, control) = match Session::new(shared, socket, peer) {
         Ok(mut session) => {
             let served = session.serve(entrance);
-            session.control.finish();
-            served.unwrap_or_else(|error| session.lost(&error))
+            let outcome = served.unwrap_or_else(|error| session.lost(&error));
+            // All else that it holds is given back before the end of its connection is waited for.
+            (outcome, Some(session.into_control()))
         }
-        Err(error) => error.to_string(),
+        Err(error) => (error.to_string(), None),
     };
     log::info!(
         "{peer} disconnected after {:.3} s: {outcome}",
         began.elapsed().as_secs_f64()
     );
+    if let Some(control) = control {
+        control.finish();
+    }
 }
 
 impl<'s> Session<'s> {
@@ -187,6 +191,10 @@ impl<'s> Session<'s> {
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 
+    fn into_control(self) -> Control {
+        self.control
+    }
+
     fn close(&mut self, why: &str) -> io::Result<String> {
         self.control
             .send(&Reply::new(ReplyCode::NOT_AVAILABLE, why))?;
@@ -275,8 +283,8 @@ impl<'s> Session<'s> {
             Command::Mdtm(path) => files::mdtm(self, path),
             Command::Mfmt(time, path) => files::mfmt(self, *time, path),
             Command::Mlst(path) => files::mlst(self, path.as_ref()),
-            Command::Hash(path) => files::hash(self, path),
-            Command::XHash(algorithm, path) => files::xhash(self, *algorithm, path),
+            Command::Hash(path) => checksum::hash(self, path),
+            Command::XHash(algorithm, path) => checksum::xhash(self, *algorithm, path),
             Command::Epsv(on) => ports::epsv(self, *on),
             Command::Pasv => ports::pasv(self),
             Command::Eprt(target) => ports::port(self, target.0),

@@ -45,9 +45,13 @@ impl UsersFile {
     }
 }
 
-/// The TOML of an account with the password `name` + `!`, whose hash costs next to nothing.
+/// The TOML of an account with the password `name` + `!`, whose hash costs as little as one may.
 pub(crate) fn account(name: &str, rest: &str) -> String {
-    with_hash(Params::new(8, 1, 1, None).expect("parameters"), name, rest)
+    with_hash(
+        Params::new(7168, 5, 1, None).expect("parameters"),
+        name,
+        rest,
+    )
 }
 
 /// The same with a hash that costs what `ftp-server user add` makes it cost.

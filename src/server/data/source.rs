@@ -47,6 +47,16 @@ impl PassivePorts {
     }
 }
 
+/// Above Linux's range for outgoing connections.
+impl Default for PassivePorts {
+    fn default() -> Self {
+        Self {
+            low: 61000,
+            high: 65535,
+        }
+    }
+}
+
 impl FromStr for PassivePorts {
     type Err = &'static str;
 
