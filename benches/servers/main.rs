@@ -6,6 +6,7 @@
 //! It asserts nothing. With `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into
 //! `benches/servers.svg`.
 
+mod chart;
 mod cost;
 mod floor;
 mod load;
@@ -84,7 +85,7 @@ fn main() {
             }
         }
     }
-    table::print(&results);
+    table::report(&results);
 }
 
 /// What follows a flag; cargo itself adds `--bench`.
@@ -118,7 +119,9 @@ impl Results {
         if !work.kind.suits(peer) || self.failed[row][who] {
             return;
         }
-        match stage.with(peer, |site| work.kind.run(site, effort)) {
+        match stage.with(peer, work.kind.is_private(), |site| {
+            work.kind.run(site, effort)
+        }) {
             Ok(sample) => {
                 let cpu = sample
                     .cpu

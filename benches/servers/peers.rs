@@ -17,36 +17,44 @@ pub(crate) struct Peer {
     pub(crate) user: &'static str,
     /// Where the served folder is below the server's own root, with a slash, or nothing.
     pub(crate) folder: &'static str,
-    /// Whether a session is a process or two, of which fewer are held.
+    /// Whether a session is a process or two.
     pub(crate) forks: bool,
+    /// How many idle sessions are held at most: processes only take memory, and not each server has files for more.
+    pub(crate) most_idle: usize,
     pub(crate) has_mlsd: bool,
-    pub(crate) has_tls: bool,
-    pub(crate) has_listings: bool,
-    /// The server over the folder `root` in this folder, on this port.
-    pub(crate) command: fn(&Path, u16) -> Command,
+    /// The version of TLS that it speaks.
+    pub(crate) tls: Option<Tls>,
+    /// The server over the folder `root` in this folder, on this port; with TLS if that is wanted.
+    pub(crate) command: fn(&Path, u16, bool) -> Command,
 }
+
+pub(crate) const OURS: &str = "ftp-server";
+pub(crate) const FLOOR: &str = "floor";
+
+/// How many sessions are held of those that have processes for each.
+const FEW: usize = 500;
 
 pub(crate) const PEERS: &[Peer] = &[
     Peer {
-        name: "ftp-server",
+        name: OURS,
         needs: &[],
         user: "anonymous",
         folder: "",
         forks: false,
+        most_idle: 10_000,
         has_mlsd: true,
-        has_tls: true,
-        has_listings: true,
+        tls: Some(Tls::V13),
         command: ours,
     },
     Peer {
-        name: "floor",
+        name: FLOOR,
         needs: &[],
         user: "anonymous",
         folder: "",
         forks: false,
+        most_idle: 10_000,
         has_mlsd: false,
-        has_tls: false,
-        has_listings: false,
+        tls: None,
         command: floor,
     },
     Peer {
@@ -55,9 +63,9 @@ pub(crate) const PEERS: &[Peer] = &[
         user: "anonymous",
         folder: "root/",
         forks: true,
+        most_idle: FEW,
         has_mlsd: false,
-        has_tls: true,
-        has_listings: true,
+        tls: Some(Tls::V13),
         command: vsftpd,
     },
     Peer {
@@ -66,9 +74,9 @@ pub(crate) const PEERS: &[Peer] = &[
         user: "anonymous",
         folder: "",
         forks: true,
+        most_idle: FEW,
         has_mlsd: true,
-        has_tls: true,
-        has_listings: true,
+        tls: Some(Tls::V13),
         command: proftpd,
     },
     Peer {
@@ -77,9 +85,9 @@ pub(crate) const PEERS: &[Peer] = &[
         user: "guest",
         folder: "",
         forks: true,
+        most_idle: FEW,
         has_mlsd: true,
-        has_tls: true,
-        has_listings: true,
+        tls: Some(Tls::V13),
         command: pure_ftpd,
     },
     Peer {
@@ -88,9 +96,9 @@ pub(crate) const PEERS: &[Peer] = &[
         user: "anonymous",
         folder: "",
         forks: false,
+        most_idle: 10_000,
         has_mlsd: true,
-        has_tls: true,
-        has_listings: true,
+        tls: Some(Tls::V13),
         command: pyftpdlib,
     },
     Peer {
@@ -99,12 +107,18 @@ pub(crate) const PEERS: &[Peer] = &[
         user: "anonymous",
         folder: "",
         forks: false,
+        most_idle: 5_000,
         has_mlsd: true,
-        has_tls: true,
-        has_listings: true,
+        tls: Some(Tls::V12),
         command: unftp,
     },
 ];
+
+#[derive(Clone, Copy)]
+pub(crate) enum Tls {
+    V12,
+    V13,
+}
 
 impl Peer {
     pub(crate) fn is_here(&self) -> bool {
@@ -115,7 +129,7 @@ impl Peer {
 /// More than come.
 const CLIENTS: &str = "20000";
 
-fn ours(folder: &Path, port: u16) -> Command {
+fn ours(folder: &Path, port: u16, _: bool) -> Command {
     let mut command = crate::support::Server::command();
     command
         .args(["--host", "127.0.0.1", "--port", &port.to_string()])
@@ -128,7 +142,7 @@ fn ours(folder: &Path, port: u16) -> Command {
     command
 }
 
-fn floor(folder: &Path, port: u16) -> Command {
+fn floor(folder: &Path, port: u16, _: bool) -> Command {
     let own = std::env::current_exe().expect("the path of this program");
     let mut command = Command::new(own);
     command
@@ -138,23 +152,25 @@ fn floor(folder: &Path, port: u16) -> Command {
     command
 }
 
-fn vsftpd(folder: &Path, port: u16) -> Command {
+fn vsftpd(folder: &Path, port: u16, is_private: bool) -> Command {
     let command = daemons::vsftpd(folder, port);
     let config = folder.join("vsftpd.conf");
     append(
         &config,
         &format!(
-            // One line for each transfer, as wu-ftpd has it.
-            "xferlog_enable=YES\nxferlog_file={}\n\
-             max_clients=0\nmax_per_ip=0\n\
-             require_ssl_reuse=NO\n",
-            folder.join("transfers").display()
+            // One line for each transfer, as wu-ftpd has it. By default at most 50 come from one address, and each session
+            // has a network namespace, without which logins and ports cost less.
+            "xferlog_enable=YES\nxferlog_file={}\nmax_per_ip=0\nmax_clients=0\n\
+             isolate_network=NO\n\
+             require_ssl_reuse=NO\nssl_enable={}\n",
+            folder.join("transfers").display(),
+            if is_private { "YES" } else { "NO" }
         ),
     );
     command
 }
 
-fn proftpd(folder: &Path, port: u16) -> Command {
+fn proftpd(folder: &Path, port: u16, is_private: bool) -> Command {
     let command = daemons::proftpd(folder, port);
     let config = folder.join("proftpd.conf");
     let log = folder.join("transfers");
@@ -163,11 +179,17 @@ fn proftpd(folder: &Path, port: u16) -> Command {
         "TransferLog none",
         &format!("TransferLog {}", log.display()),
     );
+    let text = if is_private {
+        text
+    } else {
+        // It would make keys for each session.
+        text.replace("TLSEngine on", "TLSEngine off")
+    };
     fs::write(&config, text).expect("ProFTPD's configuration");
     command
 }
 
-fn pure_ftpd(folder: &Path, port: u16) -> Command {
+fn pure_ftpd(folder: &Path, port: u16, is_private: bool) -> Command {
     // A password's hash is made to take long, and its anonymous users have none but may not overwrite: the account has one
     // of the old kind, which takes next to nothing.
     let users = folder.join("users");
@@ -189,6 +211,7 @@ fn pure_ftpd(folder: &Path, port: u16) -> Command {
             &format!("clf:{}", folder.join("transfers").display()),
         ])
         .args(["--maxclientsnumber", CLIENTS])
+        .args(["--tls", if is_private { "1" } else { "0" }])
         // It would show the first 10,000 entries.
         .args(["--limitrecursion", "1000000:5"]);
     command
@@ -197,22 +220,36 @@ fn pure_ftpd(folder: &Path, port: u16) -> Command {
 /// Of [`programs::PASSWORD`], by DES.
 const CHEAP_HASH: &str = "abvyhtC1vX8PI";
 
-fn pyftpdlib(folder: &Path, port: u16) -> Command {
-    let mut command = daemons::pyftpdlib(folder, port);
-    command.args(["--max-cons", CLIENTS]);
+fn pyftpdlib(folder: &Path, port: u16, is_private: bool) -> Command {
+    let mut command = if is_private {
+        daemons::pyftpdlib(folder, port)
+    } else {
+        let mut command = command("pyftpdlib");
+        command
+            .args(["--interface", "127.0.0.1", "--port", &port.to_string()])
+            .arg("--write")
+            .arg("--directory")
+            .arg(folder.join("root"));
+        command
+    };
+    command.args(["--max-cons", CLIENTS, "--max-cons-per-ip", CLIENTS]);
     command
 }
 
-fn unftp(folder: &Path, port: u16) -> Command {
+fn unftp(folder: &Path, port: u16, is_private: bool) -> Command {
     let mut command = command("unftp");
     command
         .args(["--bind-address", &format!("127.0.0.1:{port}")])
-        // Where it tells its metrics: each namespace has the port for itself.
+        // Where it tells its metrics.
         .args(["--bind-address-http", "127.0.0.1:0"])
+        // Its default has the ports of outgoing connections in it.
+        .args(["--passive-ports", "61000-65535"])
         .arg("--root-dir")
         .arg(folder.join("root"));
-    for flag in ["--ftps-certs-file", "--ftps-key-file"] {
-        command.arg(flag).arg(folder.join(daemons::CERTIFICATE));
+    if is_private {
+        for flag in ["--ftps-certs-file", "--ftps-key-file"] {
+            command.arg(flag).arg(folder.join(daemons::CERTIFICATE));
+        }
     }
     command
 }

@@ -2,7 +2,7 @@
 
 use crate::daemons;
 use crate::load::Session;
-use crate::peers::Peer;
+use crate::peers::{Peer, Tls};
 use crate::programs::{Running, logged};
 use crate::support::{Namespace, Pattern, TlsClient, try_connect};
 use std::fs::{self, File};
@@ -66,13 +66,14 @@ impl Stage {
     pub(crate) fn with<T: Send>(
         &self,
         peer: &'static Peer,
+        is_private: bool,
         act: impl FnOnce(&Site) -> Result<T, String> + Send,
     ) -> Result<T, String> {
         let up = self.root().join("up");
         let _ = fs::remove_dir_all(&up);
         fs::create_dir(&up).expect("a folder for uploads");
         open(&up, 0o777);
-        let run = || act(&Site::start(self, peer)?);
+        let run = || act(&Site::start(self, peer, is_private)?);
         match Namespace::new() {
             Ok(space) => space.inside(run),
             Err(_) => {
@@ -92,15 +93,19 @@ pub(crate) struct Site {
     address: SocketAddr,
     running: Mutex<Option<Running>>,
     tls: TlsClient,
+    pub(crate) began: Instant,
 }
 
 impl Site {
-    fn start(stage: &Stage, peer: &'static Peer) -> Result<Self, String> {
+    fn start(stage: &Stage, peer: &'static Peer, is_private: bool) -> Result<Self, String> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = free.local_addr().expect("its address");
         drop(free);
         let log = stage.path().join("log");
-        let mut command = logged((peer.command)(stage.path(), address.port()), &log);
+        let mut command = logged(
+            (peer.command)(stage.path(), address.port(), is_private),
+            &log,
+        );
         // A group of its own, with which it is ended.
         command.process_group(0);
         let mut running = Running::start(command);
@@ -109,7 +114,11 @@ impl Site {
             pid: running.child.id(),
             root: stage.root(),
             address,
-            tls: TlsClient::new(),
+            tls: match peer.tls {
+                Some(Tls::V12) => TlsClient::of_1_2(),
+                _ => TlsClient::new(),
+            },
+            began: Instant::now(),
             running: Mutex::default(),
         };
         let deadline = Instant::now() + PATIENCE;

@@ -1,20 +1,50 @@
 //! The results as a table: works by servers, and whether what is aimed at is reached.
 
 use crate::Results;
-use crate::support::readme::row;
+use crate::chart;
+use crate::peers::{FLOOR, OURS};
+use crate::support::readme::{row, with_table};
 use crate::works::{Sample, Target, Work};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
 
-pub(crate) fn print(results: &Results) {
-    println!("\n{}", table(results));
-    for (at, work) in results.works.iter().enumerate() {
-        for target in work.targets {
-            println!("{}: {}", work.name, verdict(results, at, work, target));
-        }
+/// Shows the table and what is reached, and writes them where that is wanted.
+pub(crate) fn report(results: &Results) {
+    let text = format!("{}\n{}", table(results), verdicts(results));
+    println!("\n{text}");
+    if std::env::var_os("FTP_WRITE_TABLES").is_some() {
+        write(&text, results).unwrap_or_else(|why| println!("cannot write the table: {why}"));
     }
 }
 
+fn write(text: &str, results: &Results) -> Result<(), String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+    let readme = folder.join("README.md");
+    let failed = |error: io::Error| error.to_string();
+    let before = fs::read_to_string(&readme).map_err(failed)?;
+    fs::write(readme, with_table(&before, "servers", text)?).map_err(failed)?;
+    fs::write(folder.join("servers.svg"), chart::draw(results)).map_err(failed)
+}
+
+/// A line for each thing that is aimed at.
+fn verdicts(results: &Results) -> String {
+    let mut text = String::new();
+    for (at, work) in results.works.iter().enumerate() {
+        for target in work.targets {
+            let _ = writeln!(
+                text,
+                "- {}: {}",
+                work.name,
+                verdict(results, at, work, target)
+            );
+        }
+    }
+    text
+}
+
 /// In each cell the median, and behind it what the server takes of the processor.
-pub(crate) fn table(results: &Results) -> String {
+fn table(results: &Results) -> String {
     let mut head = vec!["work"];
     head.extend(results.peers.iter().map(|peer| peer.name));
     head.extend(["of the floor", "of the best other"]);
@@ -29,8 +59,8 @@ pub(crate) fn table(results: &Results) -> String {
                     .map_or(String::new(), |sample| cell(work, sample)),
             );
         }
-        let ours = results.named(at, "ftp-server");
-        for other in [results.named(at, "floor"), results.best(at, work)] {
+        let ours = results.named(at, OURS);
+        for other in [results.named(at, FLOOR), results.best(at, work)] {
             let ratio = ours
                 .zip(other)
                 .map(|(ours, other)| ours.value / other.value);
@@ -42,11 +72,7 @@ pub(crate) fn table(results: &Results) -> String {
 }
 
 fn cell(work: &Work, sample: Sample) -> String {
-    let value = match sample.value {
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    };
+    let value = shown(sample.value);
     match sample.cpu {
         Some(cpu) if work.per == "GiB" => format!("{value} ({cpu:.2} s)"),
         Some(cpu) if cpu > 0.1 => format!("{value} ({:.0} ms)", cpu * 1e3),
@@ -55,9 +81,18 @@ fn cell(work: &Work, sample: Sample) -> String {
     }
 }
 
+/// Three digits at least.
+pub(crate) fn shown(value: f64) -> String {
+    match value {
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
 fn verdict(results: &Results, at: usize, work: &Work, target: &Target) -> String {
-    let ours = results.named(at, "ftp-server");
-    let floor = results.named(at, "floor");
+    let ours = results.named(at, OURS);
+    let floor = results.named(at, FLOOR);
     let best = results.best(at, work);
     let value = |other: Option<Sample>| Some(ours?.value / other?.value);
     let cpu = |other: Option<Sample>| Some(ours?.cpu? / other?.cpu?);
@@ -96,8 +131,8 @@ impl Results {
 
     /// The best of those that are neither ours nor the floor.
     fn best(&self, at: usize, work: &Work) -> Option<Sample> {
-        let others = (0..self.peers.len())
-            .filter(|&who| !["ftp-server", "floor"].contains(&self.peers[who].name));
+        let others =
+            (0..self.peers.len()).filter(|&who| ![OURS, FLOOR].contains(&self.peers[who].name));
         let sign = if work.is_cost { -1.0 } else { 1.0 };
         let samples = others.filter_map(|who| self.median(at, who));
         samples.max_by(|one, other| (sign * one.value).total_cmp(&(sign * other.value)))

@@ -2,7 +2,7 @@
 
 use crate::cost;
 use crate::load::Session;
-use crate::peers::Peer;
+use crate::peers::{FLOOR, Peer};
 use crate::site::{FOLDERS, SMALL, Site};
 use std::fs::File;
 use std::io;
@@ -18,8 +18,6 @@ const UPLOAD: u64 = 256 << 20;
 const NAMES: u64 = 64;
 /// How long all clients may take to begin.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How many sessions are held of a server that has a process for each, where more would only take memory.
-const FEW: usize = 500;
 
 /// One line of the table.
 pub(crate) struct Work {
@@ -300,12 +298,26 @@ impl Kind {
     pub(crate) fn suits(self, peer: &Peer) -> bool {
         match self {
             Self::List { verb: "MLSD", .. } => peer.has_mlsd,
-            Self::List { .. } => peer.has_listings,
+            Self::List { .. } => peer.name != FLOOR,
             Self::Download { is_private, .. } | Self::Upload { is_private, .. } => {
-                !is_private || peer.has_tls
+                !is_private || peer.tls.is_some()
             }
             _ => true,
         }
+    }
+
+    /// Whether all of it is under TLS.
+    pub(crate) const fn is_private(self) -> bool {
+        matches!(
+            self,
+            Self::Download {
+                is_private: true,
+                ..
+            } | Self::Upload {
+                is_private: true,
+                ..
+            }
+        )
     }
 
     pub(crate) fn run(self, site: &Site, effort: &Effort) -> Result<Sample, String> {
@@ -439,23 +451,44 @@ fn await_all(progress: &Progress, clients: usize) -> Result<(), String> {
 }
 
 fn measure(site: &Site, time: Duration, progress: &Progress) -> Result<(f64, Option<f64>), String> {
-    let count = || progress.done.load(Ordering::Relaxed);
-    let (began, before, used) = (Instant::now(), count(), cost::cpu(site.pid));
-    let mut done;
+    let before = Moment::now(site, progress);
+    let began = Instant::now();
     loop {
         thread::sleep(time);
-        done = count() - before;
         progress.check()?;
+        let now = Moment::now(site, progress);
+        let done = now.done - before.done;
         // A large listing may take longer.
-        if done > 0 || began.elapsed() > PATIENCE {
-            break;
+        if done >= 1.0 || began.elapsed() > PATIENCE {
+            let rate = done / (now.time - before.time);
+            let cpu = (done > 0.0).then(|| (now.cpu - before.cpu) / done);
+            return Ok((rate, cpu));
         }
     }
-    let elapsed = began.elapsed().as_secs_f64();
-    let used = (cost::cpu(site.pid) - used).as_secs_f64();
-    #[allow(clippy::cast_precision_loss)] // far fewer than 2^52
-    let done = done as f64;
-    Ok((done / elapsed, (done > 0.0).then(|| used / done)))
+}
+
+/// Where a window stands.
+struct Moment {
+    /// In seconds.
+    time: f64,
+    done: f64,
+    cpu: f64,
+}
+
+impl Moment {
+    /// To look at all processes takes a while on a busy machine, so what counts is the middle of it.
+    fn now(site: &Site, progress: &Progress) -> Self {
+        #[allow(clippy::cast_precision_loss)] // far fewer than 2^52
+        let done = || progress.done.load(Ordering::Relaxed) as f64;
+        let (time, before) = (site.began.elapsed().as_secs_f64(), done());
+        let cpu = cost::cpu(site.pid, site.peer.forks).as_secs_f64();
+        let (end, after) = (site.began.elapsed().as_secs_f64(), done());
+        Self {
+            time: f64::midpoint(time, end),
+            done: f64::midpoint(before, after),
+            cpu,
+        }
+    }
 }
 
 fn download(site: &Site, is_private: bool, size: u64, progress: &Progress) -> io::Result<()> {
@@ -566,11 +599,7 @@ fn idle(site: &Site, effort: &Effort) -> Result<Sample, String> {
 }
 
 fn hold(site: &Site, effort: &Effort) -> Result<Vec<Session>, String> {
-    let count = if site.peer.forks {
-        effort.idle.min(FEW)
-    } else {
-        effort.idle
-    };
+    let count = effort.idle.min(site.peer.most_idle);
     (0..count)
         .map(|number| {
             site.login()
