@@ -6,7 +6,7 @@ use divan::{AllocProfiler, Bencher, black_box};
 use jiff::Timestamp;
 use multi_client_ftp::protocol::address::{ExtendedPassiveText, HostPort, PassiveText};
 use multi_client_ftp::protocol::command::Command;
-use multi_client_ftp::protocol::entry::{Entry, FactSet, Kind};
+use multi_client_ftp::protocol::entry::{Entry, FactSet, Kind, Perm, Unique};
 use multi_client_ftp::protocol::reply::{MAX_REPLY_LINE, Reply, ReplyCode};
 use multi_client_ftp::protocol::{Lines, MAX_LINE};
 
@@ -39,8 +39,11 @@ fn entry() -> Entry {
     Entry {
         size: Some(4096),
         modified: Timestamp::from_second(1_790_000_000).ok(),
-        perm: Some("adfrw".to_owned()),
-        unique: Some("fd00g1a2b3c".to_owned()),
+        perm: Some(Perm::of("adfrw")),
+        unique: Some(Unique::File {
+            device: 64768,
+            inode: 1_715_004,
+        }),
         mode: Some(0o644),
         ..Entry::new("file0123.txt", Kind::File)
     }

@@ -15,10 +15,6 @@ mod programs;
 #[allow(dead_code)] // this uses a part of it
 mod daemons;
 
-mod place {
-    pub(crate) const PASSWORD: &str = "guest";
-}
-
 use programs::{Running, command, has, logged};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -28,16 +24,6 @@ use std::process::Command;
 use std::time::Instant;
 use support::{Pattern, Server, try_connect, wait_until};
 use tempfile::TempDir;
-
-/// What is known of a foreign server.
-#[allow(dead_code)] // this uses a part of it
-struct Foreign {
-    name: &'static str,
-    needs: &'static [&'static str],
-    user: &'static str,
-    folder: &'static str,
-    command: fn(&Path, u16) -> Command,
-}
 
 /// One that all of them have, and that curl's OpenSSL would choose by itself.
 const CIPHER: &str = "TLS_AES_256_GCM_SHA384";

@@ -5,7 +5,8 @@ use multi_client_ftp::protocol::command::Command;
 use multi_client_ftp::protocol::reply::{MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
 use multi_client_ftp::protocol::{Line, Lines, MAX_LINE};
 use multi_client_ftp::server::{
-    Access, CloseNotify, Config, DataResumption, Limits, Sandbox, Server, TlsMode, TlsOptions,
+    Access, CloseNotify, Config, DataResumption, Durability, Limits, Sandbox, Server, TlsMode,
+    TlsOptions,
 };
 use std::fs::{self, Permissions};
 use std::io::{BufReader, Read, Write};
@@ -135,6 +136,7 @@ impl Place {
             public_address: None,
             anonymous: Some(Access::Full),
             users: None,
+            durability: Durability::Full,
             keep_partials: PATIENCE,
             tls_address: None,
             tls: TlsOptions {

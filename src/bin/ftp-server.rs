@@ -10,8 +10,8 @@ use log::LevelFilter;
 use multi_client_ftp::pages::Page;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
-    self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Limits, PassivePorts,
-    Sandbox, Server, TlsMode, TlsOptions, UserCommand,
+    self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
+    PassivePorts, Sandbox, Server, TlsMode, TlsOptions, UserCommand,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
@@ -104,6 +104,14 @@ struct Args {
     /// Time that transfers may go on after SIGINT or SIGTERM
     #[arg(long, env = "FTP_SERVER_DRAIN", value_name = "TIME", default_value = "30", value_parser = duration)]
     drain: Duration,
+    /// What is on the disk before an upload is acknowledged; full: the file and its name; relaxed: what the system sees fit
+    #[arg(
+        long,
+        env = "FTP_SERVER_DURABILITY",
+        value_name = "MODE",
+        default_value = "full"
+    )]
+    durability: Durability,
     /// How long a cut upload is kept, for its client to go on from
     #[arg(long, env = "FTP_SERVER_KEEP_PARTIALS", value_name = "TIME", default_value = "24h", value_parser = duration)]
     keep_partials: Duration,
@@ -374,6 +382,7 @@ fn config(args: Args) -> Result<Config> {
             None => args.users.is_none().then_some(Access::Write),
         },
         users: args.users,
+        durability: args.durability,
         keep_partials: args.keep_partials,
         tls: args.tls.options(),
         sandbox: args.sandbox,

@@ -3,7 +3,7 @@
 use super::connection::{Connection, Data};
 use super::error::{Trouble, local_trouble, upload_failed};
 use super::text;
-use crate::copy::{CHUNK, Checksum, CopyError, copy};
+use crate::copy::{Checksum, CopyError, copy};
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
 use anyhow::Result;
@@ -105,14 +105,7 @@ pub(super) fn same(
     }
     let mut checksum = Checksum::new(algorithm);
     file.rewind()
-        .and_then(|()| {
-            Ok(copy(
-                &mut file.take(length),
-                &mut checksum,
-                &mut vec![0; CHUNK],
-                |_| {},
-            )?)
-        })
+        .and_then(|()| Ok(copy(&mut file.take(length), &mut checksum, |_| {})?))
         .map_err(|error| Trouble::Local(format!("cannot read the file back: {error}")))?;
     // `SHA-256 0-49 169cd222… name`
     let theirs = reply

@@ -206,7 +206,7 @@ impl Read for Input {
             }
             Wait::Until(_) => {
                 if std::mem::take(&mut self.hurried) {
-                    self.stream.set_timeouts(self.idle, self.idle)?;
+                    self.stream.socket().set_read_timeout(Some(self.idle))?;
                 }
                 self.stream.read(buffer)
             }
@@ -217,8 +217,8 @@ impl Read for Input {
                 self.hurried = true;
                 // None at all would be an error.
                 let left = deadline.saturating_duration_since(Instant::now());
-                self.stream
-                    .set_timeouts(left.max(Duration::from_millis(1)), self.idle)?;
+                let left = left.max(Duration::from_millis(1));
+                self.stream.socket().set_read_timeout(Some(left))?;
                 let read = self.stream.read(buffer);
                 self.strange += read.as_ref().map_or(0, |&count| count);
                 read

@@ -6,9 +6,9 @@ use super::session::{Session, ok, reply};
 use super::transfer::cut_reply;
 use super::users::Permissions;
 use super::watch::{Cut, Watch};
-use crate::copy::{CHUNK, Checksum, copy};
+use crate::copy::{Checksum, copy};
 use crate::protocol::command::{Arg, TransferType};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::{Entry, Kind, Perm};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::time;
@@ -262,7 +262,7 @@ fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, E
         let mut entry = Entry::new(path.as_str(), Kind::File);
         entry.size = Some(size);
         // RFC 3659 §7.5.5: it can be appended to and written over, and not read.
-        entry.perm = Some("aw".to_owned());
+        entry.perm = Some(Perm::of("aw"));
         Ok((path, entry))
     })
 }
@@ -327,10 +327,7 @@ fn checksum(
         watch: Watch::new(&mut session.control, &session.shared.phase, &activity),
         cut: None,
     };
-    match (
-        copy(&mut file, &mut watched, &mut vec![0; CHUNK], |_| {}),
-        watched.cut,
-    ) {
+    match (copy(&mut file, &mut watched, |_| {}), watched.cut) {
         (Ok(size), _) => Ok(Ok((path, size, watched.checksum.finish()))),
         (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED).map(Err),
         (Err(error), None) => Ok(Err(failure::file(&error.into(), &path))),

@@ -7,6 +7,7 @@ mod data;
 mod entrance;
 mod failure;
 mod files;
+mod guard;
 mod info;
 mod listing;
 mod login;
@@ -23,6 +24,7 @@ mod users;
 mod watch;
 
 pub use data::PassivePorts;
+pub use root::Durability;
 pub use sandbox::{Sandbox, keep_memory_private};
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
 pub use users::{Access, Broken, Permissions, UserCommand, account_names};
@@ -64,6 +66,8 @@ pub struct Config {
     pub anonymous: Option<Access>,
     /// The file with the accounts, if there are any.
     pub users: Option<PathBuf>,
+    /// What has to be on the disk before an upload is acknowledged.
+    pub durability: Durability,
     /// How long a cut upload is kept for its owner to go on from.
     pub keep_partials: Duration,
     /// Whether the thread that binds, and all that it starts later, give up what the server does not need.
@@ -130,7 +134,7 @@ impl Server {
     /// The folder cannot be opened, the users file cannot be used, the address cannot be listened on, or the sandbox that is
     /// required cannot be made; the text says why and what to do.
     pub fn bind(config: Config) -> Result<Self> {
-        let root = Root::open(&config.root).with_context(|| {
+        let root = Root::open(&config.root, config.durability).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
         })?;
         let users = Users::new(

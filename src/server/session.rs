@@ -1,4 +1,4 @@
-//! One client's session: the command loop, the guard of who may do what, and the dispatch.
+//! One client's session: the command loop and the dispatch.
 
 use super::control::Control;
 use super::data::DataSource;
@@ -6,7 +6,7 @@ use super::entrance::Entrance;
 use super::login::Login;
 use super::protection::{self, Protection};
 use super::root::{PathError, Root, VirtualPath};
-use super::users::{ANONYMOUS, Permissions};
+use super::users::ANONYMOUS;
 use super::{Shared, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
@@ -302,32 +302,6 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Whether this session may give this command at all.
-    fn permit(&self, command: &Command) -> Result<(), Reply> {
-        let Some(needed) = needed(command) else {
-            return Ok(());
-        };
-        if let Some(refusal) = self.refuse_data_in_clear(command) {
-            return Err(refusal);
-        }
-        match &self.login {
-            Login::Done(member, _) if member.account.permissions.allow(needed) => Ok(()),
-            Login::Done(..) => Err(self.denied(&format!("use {}", command.verb()))),
-            Login::None | Login::Named(_) => Err(Reply::new(
-                ReplyCode::NOT_LOGGED_IN,
-                "Log in with USER and PASS first.",
-            )),
-        }
-    }
-
-    /// What the account that is logged in may do.
-    pub(super) fn permissions(&self) -> Permissions {
-        match &self.login {
-            Login::Done(member, _) => member.account.permissions,
-            Login::None | Login::Named(_) => Permissions::NONE,
-        }
-    }
-
     /// The folder that is served, or what of it is the account's.
     pub(super) fn root(&self) -> &Root {
         match &self.login {
@@ -346,59 +320,9 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// The refusal of what this account may not do.
-    pub(super) fn denied(&self, what: &str) -> Reply {
-        let text = format!("Permission denied: {} may not {what}.", self.login.name());
-        Reply::new(ReplyCode::UNAVAILABLE, text)
-    }
-
     /// The path that a client's word means.
     pub(super) fn path(&self, name: &str) -> Result<VirtualPath, PathError> {
         self.root().resolve(&self.cwd, name)
-    }
-}
-
-/// What an account needs for a command, any of it; `None` where no login is needed.
-fn needed(command: &Command) -> Option<Permissions> {
-    match command {
-        Command::User(_)
-        | Command::Pass(_)
-        | Command::Auth(_)
-        | Command::Pbsz(_)
-        | Command::Prot(_)
-        | Command::Ccc
-        | Command::Quit
-        | Command::Feat
-        | Command::Opts(_)
-        | Command::Clnt(_)
-        | Command::Host(_)
-        | Command::Syst
-        | Command::Noop
-        | Command::Help(_)
-        | Command::Stat(None)
-        | Command::Abor
-        | Command::Site(Site::Help) => None,
-        Command::Retr(_) => Some(Permissions::DOWNLOAD),
-        Command::Stor(_)
-        | Command::Appe(_)
-        | Command::Stou(_)
-        | Command::Mfmt(..)
-        | Command::Site(Site::Utime(..)) => Some(Permissions::UPLOAD),
-        Command::Mkd(_) => Some(Permissions::MKDIR),
-        Command::Dele(_) | Command::Rmd(_) => Some(Permissions::DELETE),
-        Command::Rnfr(_) | Command::Rnto(_) => Some(Permissions::RENAME),
-        Command::Site(Site::Chmod(..)) => Some(Permissions::CHMOD),
-        Command::List(_) | Command::Nlst(_) | Command::Mlsd(_) | Command::Stat(Some(_)) => {
-            Some(Permissions::LIST)
-        }
-        // The handlers tell who can only upload no more than what that one's own cut uploads have left.
-        Command::Size(_) | Command::Mdtm(_) | Command::Mlst(_) => {
-            Some(Permissions::SEE.and(Permissions::UPLOAD))
-        }
-        Command::Hash(_) | Command::XHash(..) => {
-            Some(Permissions::DOWNLOAD.and(Permissions::UPLOAD))
-        }
-        _ => Some(Permissions::NONE),
     }
 }
 

@@ -5,7 +5,7 @@ use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
 };
 use multi_client_ftp::server::{
-    self, CloseNotify, Config, DataResumption, Limits, Sandbox, TlsMode, TlsOptions,
+    self, CloseNotify, Config, DataResumption, Durability, Limits, Sandbox, TlsMode, TlsOptions,
 };
 use rustix::process::Signal;
 use std::fs::{self, File};
@@ -174,6 +174,7 @@ fn config(root: &Path) -> Config {
         public_address: None,
         anonymous: None,
         users: None,
+        durability: Durability::Full,
         keep_partials: Duration::from_secs(60),
         tls_address: None,
         tls: TlsOptions {

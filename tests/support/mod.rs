@@ -8,6 +8,7 @@
 mod client;
 mod data;
 mod link;
+mod namespace;
 mod process;
 mod raw;
 pub(crate) mod readme;
@@ -21,6 +22,7 @@ mod trees;
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
 pub(crate) use link::Link;
+pub(crate) use namespace::Namespace;
 pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, looks_into_others, peak_kib,
     pss_kib, raise_file_limit, signal, threads, unpacked_programs,

@@ -26,7 +26,7 @@ pub(crate) const ROOT: &str = "root";
 /// `.ci/install-programs` unpacks those that cannot be installed side by side), or in `PATH`.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let ours = unpacked_programs();
-    let below = ["bin", "usr/sbin", "usr/bin"].map(|folder| ours.join(folder));
+    let below = ["bin", "usr/sbin", "usr/bin", "unftp/bin"].map(|folder| ours.join(folder));
     let path = env::var_os("PATH").unwrap_or_default();
     below
         .into_iter()

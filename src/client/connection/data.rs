@@ -3,7 +3,7 @@
 use super::{Connection, FAREWELL, Limits};
 use crate::client::error::Trouble;
 use crate::client::interrupt;
-use crate::copy::{CHUNK, CopyError, Pace, Pipe, copy};
+use crate::copy::{CopyError, Pace, Pipe, copy};
 use crate::stream::{Stream, timed_out};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -80,8 +80,7 @@ impl<'c> Data<'c> {
     ) -> Result<u64, CopyError> {
         let piped = most > FEW && self.stream.tls().is_none();
         let Some(mut pipe) = piped.then(Pipe::new).and_then(Result::ok) else {
-            let mut buffer = vec![0; at_most(CHUNK, most)];
-            return copy(&mut self.take(most), file, &mut buffer, moved);
+            return copy(&mut self.take(most), file, moved);
         };
         let mut total = 0;
         while total < most {
@@ -123,7 +122,7 @@ impl<'c> Data<'c> {
             }
         }
         file.seek(SeekFrom::Start(start)).map_err(CopyError::Read)?;
-        copy(file, self, &mut vec![0; CHUNK], moved)
+        copy(file, self, moved)
     }
 
     /// Tells the server that all has been written. Under TLS the server says so too, and what else it has to say to the next

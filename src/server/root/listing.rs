@@ -1,7 +1,7 @@
 //! The entries of a folder, and what each account is told of them.
 
 use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::{Entry, Kind, Perm, Unique};
 use crate::server::users::Permissions;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use jiff::Timestamp;
@@ -161,14 +161,17 @@ impl Facts {
             size: (self.kind == Kind::File).then_some(self.size),
             modified: self.modified,
             perm: Some(perm(self.kind, permissions)),
-            unique: Some(format!("{:x}g{:x}", self.device, self.inode)),
+            unique: Some(Unique::File {
+                device: self.device,
+                inode: self.inode,
+            }),
             mode: Some(self.mode & 0o7777),
         }
     }
 }
 
 /// What an account may do with it (RFC 3659 §7.5.5).
-fn perm(kind: Kind, permissions: Permissions) -> String {
+fn perm(kind: Kind, permissions: Permissions) -> Perm {
     let letters: &[(&str, Permissions)] = match kind {
         Kind::Folder => &[
             ("e", Permissions::NONE),
@@ -190,6 +193,7 @@ fn perm(kind: Kind, permissions: Permissions) -> String {
     letters
         .iter()
         .filter(|(_, needed)| permissions.allow(*needed))
-        .map(|(letter, _)| *letter)
-        .collect()
+        .fold(Perm::default(), |perm, (letters, _)| {
+            perm.and(Perm::of(letters))
+        })
 }

@@ -1,12 +1,22 @@
 //! vsftpd, `ProFTPD`, Pure-FTPd and pyftpdlib, set up for one who may do anything in one folder.
 
-use super::Foreign;
-use crate::place::PASSWORD;
-use crate::programs::{ROOT, command, find, run};
+use crate::programs::{PASSWORD, ROOT, command, find, run};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+
+/// A server, in the order of the table's columns.
+pub(crate) struct Foreign {
+    pub(crate) name: &'static str,
+    pub(crate) needs: &'static [&'static str],
+    /// Who may upload there.
+    pub(crate) user: &'static str,
+    /// Where that is, for the client: below the server's own root, or that.
+    pub(crate) folder: &'static str,
+    /// The server over `root` in this folder, where it may keep its files too.
+    pub(crate) command: fn(&Path, u16) -> Command,
+}
 
 pub(super) const ALL: &[Foreign] = &[
     Foreign {
@@ -41,7 +51,7 @@ pub(super) const ALL: &[Foreign] = &[
 ];
 
 /// The certificate of every server, with its key, in the folder of its files.
-const CERTIFICATE: &str = "certificate.pem";
+pub(super) const CERTIFICATE: &str = "certificate.pem";
 
 /// Makes the certificate that the servers there have.
 pub(super) fn certify(folder: &Path) {
@@ -54,7 +64,7 @@ pub(super) fn certify(folder: &Path) {
     fs::set_permissions(path, own).expect("the permissions are set");
 }
 
-fn vsftpd(folder: &Path, port: u16) -> Command {
+pub(super) fn vsftpd(folder: &Path, port: u16) -> Command {
     let empty = folder.join("empty");
     fs::create_dir_all(&empty).expect("a folder for vsftpd to be locked into");
     let config = folder.join("vsftpd.conf");
@@ -78,7 +88,7 @@ fn vsftpd(folder: &Path, port: u16) -> Command {
     command
 }
 
-fn proftpd(folder: &Path, port: u16) -> Command {
+pub(super) fn proftpd(folder: &Path, port: u16) -> Command {
     let config = folder.join("proftpd.conf");
     let program = find("proftpd").expect("it was there a moment ago");
     // Unpacked as in /usr, and its modules beside it.
@@ -109,7 +119,7 @@ fn proftpd(folder: &Path, port: u16) -> Command {
     command
 }
 
-fn pure_ftpd(folder: &Path, port: u16) -> Command {
+pub(super) fn pure_ftpd(folder: &Path, port: u16) -> Command {
     let at = |name: &str| folder.join(name).display().to_string();
     let (users, database, root) = (at("users"), at("users.pdb"), at("root"));
     if !Path::new(&database).exists() {
@@ -142,7 +152,7 @@ fn pure_ftpd(folder: &Path, port: u16) -> Command {
     command
 }
 
-fn pyftpdlib(folder: &Path, port: u16) -> Command {
+pub(super) fn pyftpdlib(folder: &Path, port: u16) -> Command {
     let mut command = command("pyftpdlib");
     command
         .args([

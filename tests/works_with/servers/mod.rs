@@ -7,28 +7,16 @@ use crate::place::Place;
 use crate::programs::{Running, logged};
 use crate::support::{PATIENCE, try_connect, wait_for};
 use crate::{Case, Side};
+pub(crate) use daemons::Foreign;
 use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use tempfile::TempDir;
 
 /// How often another port is tried, when somebody else took the one that was free.
 const TRIES: usize = 5;
-
-/// A server, in the order of the table's columns.
-pub(crate) struct Foreign {
-    name: &'static str,
-    needs: &'static [&'static str],
-    /// Who may upload there.
-    pub(crate) user: &'static str,
-    /// Where that is, for the client: below the server's own root, or that.
-    pub(crate) folder: &'static str,
-    /// The server over `root` in this folder, where it may keep its files too.
-    command: fn(&Path, u16) -> Command,
-}
 
 pub(crate) fn cases() -> Vec<Case> {
     let cases = |server: &Foreign| {

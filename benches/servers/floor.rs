@@ -1,0 +1,118 @@
+//! The floor: the least that an FTP server with a thread for each client can do.
+//!
+//! It knows the verbs that the load sends, and nothing of what a server is for: no account, no path that is refused, no
+//! deadline, no look at who connects, no temporary file, no log. What it costs is what the kernel takes for such a server;
+//! what a real one costs beyond that is its own.
+
+use rustix::fs::sendfile;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+
+/// Above the ports that the kernel gives to outgoing connections, as the server has it.
+const PORTS: std::ops::RangeInclusive<u16> = 61_000..=65_535;
+/// Enough for what is below, and no more than the kernel gives out in one go.
+const STACK: usize = 64 * 1024;
+/// The most that one `sendfile` moves.
+const MOST: usize = 0x7fff_f000;
+/// What an upload is read into.
+const BUFFER: usize = 256 * 1024;
+
+/// Serves the folder until the process is killed.
+pub(crate) fn serve(root: &Path, port: u16) -> io::Result<()> {
+    std::env::set_current_dir(root)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    loop {
+        let (control, _) = listener.accept()?;
+        // A session that fails is one whose client went away.
+        let session = move || drop(session(control));
+        thread::Builder::new().stack_size(STACK).spawn(session)?;
+    }
+}
+
+fn session(mut control: TcpStream) -> io::Result<()> {
+    control.set_nodelay(true)?;
+    control.write_all(b"220 Floor\r\n")?;
+    let mut line = [0; 256];
+    let mut data = None;
+    let mut buffer = Vec::new();
+    loop {
+        // The load sends a command in one piece, and the next one after the answer.
+        let count = control.read(&mut line)?;
+        let text = std::str::from_utf8(&line[..count]).unwrap_or_default();
+        let (verb, path) = text
+            .trim_end()
+            .split_once(' ')
+            .unwrap_or((text.trim_end(), ""));
+        match verb {
+            "USER" => control.write_all(b"331 Password\r\n")?,
+            "PASS" => control.write_all(b"230 Welcome\r\n")?,
+            "TYPE" => control.write_all(b"200 So be it\r\n")?,
+            "EPSV" => {
+                let (listener, port) = listen()?;
+                data = Some(listener);
+                control.write_all(format!("229 Go on (|||{port}|)\r\n").as_bytes())?;
+            }
+            "RETR" => {
+                let file = File::open(path)?;
+                let size = file.metadata()?.len();
+                control.write_all(b"150 It comes\r\n")?;
+                send(&accept(data.take())?, &file, size)?;
+                control.write_all(b"226 That was it\r\n")?;
+            }
+            "STOR" => {
+                let file = File::create(path)?;
+                control.write_all(b"150 Send it\r\n")?;
+                buffer.resize(BUFFER, 0);
+                receive(accept(data.take())?, file, &mut buffer)?;
+                control.write_all(b"226 There it is\r\n")?;
+            }
+            "QUIT" => return control.write_all(b"221 Goodbye\r\n"),
+            "" => return Ok(()),
+            _ => control.write_all(b"502 What?\r\n")?,
+        }
+    }
+}
+
+/// Listens on the next port of the range that is free.
+fn listen() -> io::Result<(TcpListener, u16)> {
+    static NEXT: AtomicU16 = AtomicU16::new(*PORTS.start());
+    loop {
+        let next = |port: u16| {
+            Some(if port >= *PORTS.end() {
+                *PORTS.start()
+            } else {
+                port + 1
+            })
+        };
+        let port = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let port = port.unwrap_or(*PORTS.start());
+        match TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            listener => return Ok((listener?, port)),
+        }
+    }
+}
+
+fn accept(listener: Option<TcpListener>) -> io::Result<TcpStream> {
+    let listener = listener.ok_or(io::ErrorKind::NotConnected)?;
+    Ok(listener.accept()?.0)
+}
+
+fn send(data: &TcpStream, file: &File, size: u64) -> io::Result<()> {
+    let mut at = 0;
+    while at < size && sendfile(data, file, Some(&mut at), MOST)? > 0 {}
+    Ok(())
+}
+
+fn receive(mut data: TcpStream, mut file: File, buffer: &mut [u8]) -> io::Result<()> {
+    loop {
+        match data.read(buffer)? {
+            0 => return Ok(()),
+            count => file.write_all(&buffer[..count])?,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! How fast is the server, beside the least that such a server can do, and beside those that people know?
+//!
+//! `cargo bench --bench servers [-- --rounds N --seconds N --idle N --mib N --only WORK,… --servers NAME,…]`, best as root
+//! and with the programs that `benches/install-peers` gets. Each server in turn does each work, in a network of its own and
+//! over the same folder in memory; what counts is the median of the rounds, and only what is in one run may be compared.
+//! It asserts nothing. With `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into
+//! `benches/servers.svg`.
+
+mod cost;
+mod floor;
+mod load;
+mod peers;
+mod site;
+mod table;
+mod works;
+
+// These have more than is needed here.
+#[allow(dead_code)]
+#[path = "../../tests/works_with/servers/daemons.rs"]
+mod daemons;
+#[allow(dead_code)]
+#[path = "../../tests/works_with/programs.rs"]
+mod programs;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use peers::{PEERS, Peer};
+use site::Stage;
+use std::path::Path;
+use std::time::Duration;
+use works::{Effort, Sample, WORKS, Work};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, root, port] = &arguments[..]
+        && flag == "--floor"
+    {
+        let port = port.parse().expect("a port");
+        floor::serve(Path::new(root), port).expect("the floor serves");
+        return;
+    }
+    let number = |flag, otherwise| {
+        value(&arguments, flag)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(otherwise)
+    };
+    let rounds = number("--rounds", 3);
+    let effort = Effort {
+        time: Duration::from_secs(number("--seconds", 2)),
+        idle: usize::try_from(number("--idle", 10_000)).expect("a number of sessions"),
+        large: number("--mib", 1024) << 20,
+    };
+    let chosen = |flag, name: &str| {
+        value(&arguments, flag).is_none_or(|list| list.split(',').any(|one| one == name))
+    };
+    let works: Vec<&Work> = WORKS
+        .iter()
+        .filter(|work| chosen("--only", work.key))
+        .collect();
+    let peers: Vec<&Peer> = PEERS
+        .iter()
+        .filter(|peer| chosen("--servers", peer.name))
+        .collect();
+    for peer in peers.iter().filter(|peer| !peer.is_here()) {
+        println!(
+            "skipped: {}, which takes {}",
+            peer.name,
+            peer.needs.join(", ")
+        );
+    }
+    let peers: Vec<&Peer> = peers.into_iter().filter(|peer| peer.is_here()).collect();
+    support::raise_file_limit();
+    if let Err(why) = support::Namespace::new() {
+        println!("no network of its own for each server, so a wait before each: {why}");
+    }
+    let stage = Stage::new(effort.large);
+    let mut results = Results::new(&works, &peers);
+    for round in 0..rounds {
+        for (row, work) in works.iter().enumerate() {
+            for turn in 0..peers.len() {
+                // Another begins each time.
+                let who = (turn + usize::try_from(round).unwrap_or(0)) % peers.len();
+                results.run(&stage, row, who, work, &effort);
+            }
+        }
+    }
+    table::print(&results);
+}
+
+/// What follows a flag; cargo itself adds `--bench`.
+fn value<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
+    let at = arguments.iter().position(|argument| argument == flag)?;
+    arguments.get(at + 1).map(String::as_str)
+}
+
+/// What all runs have shown.
+pub(crate) struct Results {
+    works: Vec<&'static Work>,
+    peers: Vec<&'static Peer>,
+    /// By work, and then by server.
+    samples: Vec<Vec<Vec<Sample>>>,
+    /// Who has failed at what is not asked again.
+    failed: Vec<Vec<bool>>,
+}
+
+impl Results {
+    fn new(works: &[&'static Work], peers: &[&'static Peer]) -> Self {
+        Self {
+            works: works.to_vec(),
+            peers: peers.to_vec(),
+            samples: vec![vec![Vec::new(); peers.len()]; works.len()],
+            failed: vec![vec![false; peers.len()]; works.len()],
+        }
+    }
+
+    fn run(&mut self, stage: &Stage, row: usize, who: usize, work: &Work, effort: &Effort) {
+        let peer = self.peers[who];
+        if !work.kind.suits(peer) || self.failed[row][who] {
+            return;
+        }
+        match stage.with(peer, |site| work.kind.run(site, effort)) {
+            Ok(sample) => {
+                let cpu = sample
+                    .cpu
+                    .map(|cpu| format!(", {:.1} µs/{}", cpu * 1e6, work.per));
+                println!(
+                    "{:10} {:10} {:.2} {}{}",
+                    work.key,
+                    peer.name,
+                    sample.value,
+                    work.unit,
+                    cpu.unwrap_or_default()
+                );
+                self.samples[row][who].push(sample);
+            }
+            Err(why) => {
+                println!("{:10} {:10} failed: {why}", work.key, peer.name);
+                self.failed[row][who] = true;
+            }
+        }
+    }
+
+    /// The medians of one server at one work.
+    fn median(&self, row: usize, who: usize) -> Option<Sample> {
+        let samples = &self.samples[row][who];
+        let middle = |values: Vec<f64>| {
+            let mut values = values;
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied()
+        };
+        Some(Sample {
+            value: middle(samples.iter().map(|sample| sample.value).collect())?,
+            cpu: middle(samples.iter().filter_map(|sample| sample.cpu).collect()),
+        })
+    }
+}

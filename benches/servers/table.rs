@@ -1,0 +1,105 @@
+//! The results as a table: works by servers, and whether what is aimed at is reached.
+
+use crate::Results;
+use crate::support::readme::row;
+use crate::works::{Sample, Target, Work};
+
+pub(crate) fn print(results: &Results) {
+    println!("\n{}", table(results));
+    for (at, work) in results.works.iter().enumerate() {
+        for target in work.targets {
+            println!("{}: {}", work.name, verdict(results, at, work, target));
+        }
+    }
+}
+
+/// In each cell the median, and behind it what the server takes of the processor.
+pub(crate) fn table(results: &Results) -> String {
+    let mut head = vec!["work"];
+    head.extend(results.peers.iter().map(|peer| peer.name));
+    head.extend(["of the floor", "of the best other"]);
+    let mut text = row(&head);
+    text += &row(&[&["---"], &vec!["--:"; head.len() - 1][..]].concat());
+    for (at, work) in results.works.iter().enumerate() {
+        let mut cells = vec![format!("{}, {}", work.name, work.unit)];
+        for who in 0..results.peers.len() {
+            cells.push(
+                results
+                    .median(at, who)
+                    .map_or(String::new(), |sample| cell(work, sample)),
+            );
+        }
+        let ours = results.named(at, "ftp-server");
+        for other in [results.named(at, "floor"), results.best(at, work)] {
+            let ratio = ours
+                .zip(other)
+                .map(|(ours, other)| ours.value / other.value);
+            cells.push(ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
+        }
+        text += &row(&cells.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    text
+}
+
+fn cell(work: &Work, sample: Sample) -> String {
+    let value = match sample.value {
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    };
+    match sample.cpu {
+        Some(cpu) if work.per == "GiB" => format!("{value} ({cpu:.2} s)"),
+        Some(cpu) if cpu > 0.1 => format!("{value} ({:.0} ms)", cpu * 1e3),
+        Some(cpu) => format!("{value} ({:.0} µs)", cpu * 1e6),
+        None => value,
+    }
+}
+
+fn verdict(results: &Results, at: usize, work: &Work, target: &Target) -> String {
+    let ours = results.named(at, "ftp-server");
+    let floor = results.named(at, "floor");
+    let best = results.best(at, work);
+    let value = |other: Option<Sample>| Some(ours?.value / other?.value);
+    let cpu = |other: Option<Sample>| Some(ours?.cpu? / other?.cpu?);
+    match target {
+        Target::Floor(aim) => judge("of the floor", value(floor), *aim, work.is_cost),
+        Target::FloorCpu(aim) => judge("of the floor's processor time", cpu(floor), *aim, true),
+        Target::Best(aim) => judge("of the best other", value(best), *aim, work.is_cost),
+        Target::BestCpu(aim) => judge("of the best other's processor time", cpu(best), *aim, true),
+        Target::Each(names, aim) => {
+            let each = names.iter().map(|name| {
+                let other = results.named(at, name);
+                judge(&format!("of {name}"), value(other), *aim, work.is_cost)
+            });
+            each.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn judge(what: &str, ratio: Option<f64>, aim: f64, at_most: bool) -> String {
+    let Some(ratio) = ratio else {
+        return format!("{what}: not measured");
+    };
+    let is_met = if at_most { ratio <= aim } else { ratio >= aim };
+    let (bound, met) = (
+        if at_most { "at most" } else { "at least" },
+        if is_met { "met" } else { "NOT met" },
+    );
+    format!("{ratio:.2} {what}, {bound} {aim:.2}: {met}")
+}
+
+impl Results {
+    fn named(&self, at: usize, name: &str) -> Option<Sample> {
+        let who = self.peers.iter().position(|peer| peer.name == name)?;
+        self.median(at, who)
+    }
+
+    /// The best of those that are neither ours nor the floor.
+    fn best(&self, at: usize, work: &Work) -> Option<Sample> {
+        let others = (0..self.peers.len())
+            .filter(|&who| !["ftp-server", "floor"].contains(&self.peers[who].name));
+        let sign = if work.is_cost { -1.0 } else { 1.0 };
+        let samples = others.filter_map(|who| self.median(at, who));
+        samples.max_by(|one, other| (sign * one.value).total_cmp(&(sign * other.value)))
+    }
+}
