@@ -1,5 +1,9 @@
 //! The copy loop of every transfer, on both sides, and the checksums of what was copied.
 
+mod pipe;
+
+pub use pipe::Pipe;
+
 use crate::protocol::hash::HashAlgorithm;
 use sha2::Digest as _;
 use std::io::{self, Read, Write};

@@ -7,6 +7,7 @@ pub use tls::{CONTROL_AHEAD, DATA_AHEAD, Tls, fingerprint};
 use anyhow::{Context, Result, bail};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -110,6 +111,19 @@ impl Stream {
         match self {
             Self::Plain(_) => Ok(()),
             Self::Tls(tls) => tls.flush_now(),
+        }
+    }
+
+    /// Sends a file from byte `at` on, which moves with it, without waiting and without a copy through this process. Returns
+    /// how many bytes went, `most` at the most, and 0 at the file's end. The socket must not block.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; `InvalidInput` under TLS, and where the file is on a system that cannot do this:
+    /// then nothing was sent.
+    pub fn send_file_now(&self, file: &File, at: &mut u64, most: usize) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => Ok(rustix::fs::sendfile(socket, file, Some(at), most)?),
+            Self::Tls(_) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 

@@ -79,9 +79,8 @@ fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) 
     connection.use_image_type()?;
     connection.transfer(command, |data| {
         send(
-            input,
             data,
-            |_| {},
+            |data| copy(input, data, |_| {}),
             |error| Trouble::Local(format!("cannot read what is to be sent: {error}")),
         )
     })

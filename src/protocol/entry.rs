@@ -110,18 +110,20 @@ impl Entry {
         let mut kind = None;
         for fact in facts.split(';').filter(|fact| !fact.is_empty()) {
             let (key, value) = fact.split_once('=')?;
-            match key.to_ascii_lowercase().as_str() {
-                "type" => kind = Some(Kind::from_fact(value)),
-                "size" | "sizd" => entry.size = value.parse().ok(),
-                "modify" => entry.modified = parse_time(value),
-                "perm" => entry.perm = Some(Perm::of(value)),
-                "unique" => entry.unique = Some(Unique::Told(value.to_owned())),
-                "unix.mode" => {
+            match Fact::named(key) {
+                Some(Fact::Type) => kind = Some(Kind::from_fact(value)),
+                Some(Fact::Size) => entry.size = value.parse().ok(),
+                Some(Fact::Modify) => entry.modified = parse_time(value),
+                Some(Fact::Perm) => entry.perm = Some(Perm::of(value)),
+                Some(Fact::Unique) => entry.unique = Some(Unique::Told(value.to_owned())),
+                Some(Fact::UnixMode) => {
                     entry.mode = u32::from_str_radix(value, 8)
                         .ok()
                         .filter(|&mode| mode <= 0o7777);
                 }
-                _ => {}
+                // Some servers' word for the size of a folder.
+                None if key.eq_ignore_ascii_case("sizd") => entry.size = value.parse().ok(),
+                None => {}
             }
         }
         entry.kind = kind?;
@@ -193,6 +195,13 @@ impl Fact {
         (Self::Unique, "unique"),
         (Self::UnixMode, "UNIX.mode"),
     ];
+
+    /// The fact of this name, in any case.
+    fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        let found = all.find(|(_, known)| known.eq_ignore_ascii_case(name));
+        found.map(|&(fact, _)| fact)
+    }
 }
 
 /// The facts that a client wants to be told, as `OPTS MLST` chooses them (RFC 3659 §7.9).
@@ -249,16 +258,16 @@ impl Kind {
     }
 
     fn from_fact(value: &str) -> Self {
-        let value = value.to_ascii_lowercase();
-        match value.as_str() {
-            "file" => Self::File,
-            "dir" => Self::Folder,
-            "cdir" => Self::Current,
-            "pdir" => Self::Parent,
-            _ if value.starts_with("os.unix=slink") || value.starts_with("os.unix=symlink") => {
-                Self::Link
-            }
-            _ => Self::Other,
+        let known = [Self::File, Self::Folder, Self::Current, Self::Parent];
+        let named = |kind: &Self| kind.fact().eq_ignore_ascii_case(value);
+        let is_link = ["OS.unix=slink", "OS.unix=symlink"].iter().any(|link| {
+            let start = value.get(..link.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(link))
+        });
+        match known.into_iter().find(named) {
+            Some(kind) => kind,
+            None if is_link => Self::Link,
+            None => Self::Other,
         }
     }
 }
