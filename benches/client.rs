@@ -11,7 +11,6 @@ mod clients;
 #[allow(dead_code)]
 #[path = "../tests/works_with/programs.rs"]
 mod programs;
-#[allow(dead_code)]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
