@@ -7,7 +7,6 @@ pub use tls::{CONTROL_AHEAD, DATA_AHEAD, Tls, fingerprint};
 use anyhow::{Context, Result, bail};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -120,7 +119,7 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when there is no room; `InvalidInput` under TLS, and where the file is on a system that cannot do this:
     /// then nothing was sent.
-    pub fn send_file_now(&self, file: &File, at: &mut u64, most: usize) -> io::Result<usize> {
+    pub fn send_file_now(&self, file: &impl AsFd, at: &mut u64, most: usize) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => Ok(rustix::fs::sendfile(socket, file, Some(at), most)?),
             Self::Tls(_) => Err(io::ErrorKind::InvalidInput.into()),

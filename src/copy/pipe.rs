@@ -3,12 +3,11 @@
 use super::CopyError;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
-use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::net::TcpStream;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-/// How much a pipe is to hold. A system that grants less is slower, and no worse.
+/// How much a pipe is to hold: as much as a system lets anybody have.
 const ROOM: usize = 1024 * 1024;
 
 /// What leads bytes from a socket into a file with no copy through this process (`splice`): two thirds of the processor's
@@ -25,12 +24,18 @@ impl Pipe {
     /// A pipe.
     ///
     /// # Errors
-    /// The system has no more descriptors, or none of these.
+    /// The system has no more descriptors, or none of these, or no room in them, as for a user who has many pipes already:
+    /// through a small one a buffer is faster.
     pub fn new() -> io::Result<Self> {
         let (out, into) = pipe_with(PipeFlags::CLOEXEC)?;
-        // Somebody who has many pipes already gets no more room in them.
-        let _ = fcntl_setpipe_size(&into, ROOM);
+        fcntl_setpipe_size(&into, ROOM)?;
         Ok(Self { out, into, held: 0 })
+    }
+
+    /// How many bytes are on their way.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.held
     }
 
     /// Takes what has come over a socket that does not block, but no more than `most`. Returns how much that was, 0 at the
@@ -49,7 +54,11 @@ impl Pipe {
     ///
     /// # Errors
     /// The file could not be written.
-    pub fn empty(&mut self, file: &mut File, mut moved: impl FnMut(u64)) -> Result<(), CopyError> {
+    pub fn empty(
+        &mut self,
+        file: &mut (impl AsFd + Write),
+        mut moved: impl FnMut(u64),
+    ) -> Result<(), CopyError> {
         while self.held > 0 {
             let count = match splice(&self.out, None, &*file, None, self.held, SpliceFlags::MOVE) {
                 Ok(0) => return Err(CopyError::Write(io::ErrorKind::WriteZero.into())),
@@ -65,11 +74,11 @@ impl Pipe {
         Ok(())
     }
 
-    fn carry(&self, file: &mut File) -> Result<usize, CopyError> {
+    fn carry(&self, file: &mut impl Write) -> Result<usize, CopyError> {
         let mut buffer = vec![0; self.held.min(super::CHUNK)];
         let count = rustix::io::read(&self.out, &mut buffer)
             .map_err(|error| CopyError::Read(error.into()))?;
-        io::Write::write_all(file, &buffer[..count]).map_err(CopyError::Write)?;
+        file.write_all(&buffer[..count]).map_err(CopyError::Write)?;
         Ok(count)
     }
 }
@@ -78,7 +87,7 @@ impl Pipe {
 mod tests {
     use super::*;
     use std::fs::OpenOptions;
-    use std::io::{Seek, SeekFrom, Write};
+    use std::io::{Seek, SeekFrom};
     use std::net::{Ipv4Addr, TcpListener};
 
     /// What lands in a file opened this way, of bytes that are sent behind two that are there.

@@ -124,7 +124,7 @@ fn receive(
             copy(channel, &mut file, |_| {})?;
             file.finish().map_err(Failure::File)?;
         } else {
-            copy(channel, &mut upload, |_| {})?;
+            channel.receive(&mut upload)?;
         }
         // A client that dies closes both its connections. Its end is looked for before the time that the disk takes and
         // after it, since the news of the one connection may come later than that of the other.

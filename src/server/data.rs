@@ -5,9 +5,10 @@ mod source;
 pub(super) use source::DataSource;
 pub use source::PassivePorts;
 
+use super::root::Upload;
 use super::tls::{self, CloseNotify, DataProtection, DataResumption};
 use super::watch::{Cut, Watch};
-use crate::copy::Pace;
+use crate::copy::{CopyError, Pace, Pipe, copy};
 use crate::stream::Stream;
 use cap_std::fs::File;
 use rustix::event::PollFlags;
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How many bytes may flow before the control connection is looked at, when the data never has to be waited for.
 const LOOK_EVERY: u64 = 16 * 1024 * 1024;
+/// As much of an upload, in bytes, is not worth a pipe.
+const FEW: u64 = 64 * 1024;
 /// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
 const SENDFILE_CHUNK: usize = 4 * 1024 * 1024;
 
@@ -117,26 +120,41 @@ impl<'s> DataChannel<'s> {
     /// The data connection failed or was cut; `InvalidData` if the file became shorter meanwhile; `InvalidInput` if its
     /// file system knows no `sendfile`, or the connection is under TLS, and then nothing was sent.
     pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
-        if self.stream.tls().is_some() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
         let mut at = start;
         let most = self.at_most(SENDFILE_CHUNK);
         while at < end {
             let chunk = usize::try_from(end - at).map_or(most, |left| left.min(most));
             let sent = self.attempt(PollFlags::OUT, |stream| {
-                Ok(rustix::fs::sendfile(
-                    stream.socket(),
-                    file,
-                    Some(&mut at),
-                    chunk,
-                )?)
+                stream.send_file_now(file, &mut at, chunk)
             })?;
             if sent == 0 {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
         Ok(())
+    }
+
+    /// Writes all that comes to an upload: what is more than a little, and in clear, with no copy through this process.
+    ///
+    /// # Errors
+    /// The side that failed; the data connection may have been cut.
+    pub(super) fn receive(&mut self, upload: &mut Upload) -> Result<(), CopyError> {
+        if copy(&mut Read::by_ref(self).take(FEW), upload, |_| {})? < FEW {
+            return Ok(());
+        }
+        let piped = self.stream.tls().is_none().then(Pipe::new);
+        let Some(mut pipe) = piped.and_then(Result::ok) else {
+            return copy(self, upload, |_| {}).map(drop);
+        };
+        let most = self.at_most(usize::MAX);
+        loop {
+            let filled = self.attempt(PollFlags::IN, |stream| pipe.fill(stream.socket(), most));
+            if filled.map_err(CopyError::Read)? == 0 {
+                self.ended = true;
+                return Ok(());
+            }
+            upload.take(&mut pipe)?;
+        }
     }
 
     /// Looks at the control connection without waiting.

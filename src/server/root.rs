@@ -10,7 +10,7 @@ pub(super) use listing::Listing;
 pub(super) use path::{PathError, VirtualPath};
 pub(super) use quota::Bounds;
 pub use upload::Durability;
-pub(super) use upload::Start;
+pub(super) use upload::{Start, Upload};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{

@@ -2,7 +2,7 @@
 
 use super::quota::{Booking, vacate};
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath, open_for_reading};
-use crate::copy::hex;
+use crate::copy::{CopyError, Pipe, hex};
 use cap_std::fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt};
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
@@ -133,6 +133,22 @@ impl Root {
 }
 
 impl Upload {
+    /// Writes all that is in a pipe.
+    ///
+    /// # Errors
+    /// As a write has them.
+    pub(in crate::server) fn take(&mut self, pipe: &mut Pipe) -> Result<(), CopyError> {
+        let wanted = pipe.held() as u64;
+        let taken = self.admit(wanted).map_err(CopyError::Write).and_then(|()| {
+            let mut written = 0;
+            let taken = pipe.empty(&mut self.file, |count| written += count);
+            self.length -= wanted - written;
+            self.freed(wanted - written);
+            taken
+        });
+        taken.inspect_err(|_| self.failed = true)
+    }
+
     /// Waits until what was written is on the disk, where that is asked for.
     ///
     /// # Errors
