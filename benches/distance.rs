@@ -7,7 +7,7 @@
 
 mod clients;
 
-// Both have more than is needed here.
+// It has more than is needed here.
 #[allow(dead_code)]
 #[path = "../tests/works_with/programs.rs"]
 mod programs;

@@ -178,3 +178,16 @@ fn what_is_not_a_regular_file_is_not_sent() {
         run.tells(says);
     }
 }
+
+#[test]
+fn a_file_that_does_not_tell_its_size_is_sent_to_its_end() {
+    let place = Place::new();
+    let content = std::fs::read("/proc/version").expect("Linux has one");
+    check(&place, "put /proc/version f", 0, move |s| {
+        s.login();
+        assert_eq!(s.stor("150 go").receive().unwrap(), content);
+        s.say("226 done");
+        s.named("f");
+        s.quit();
+    });
+}
