@@ -20,7 +20,6 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 use support::{Pattern, Server, try_connect, wait_until};
 use tempfile::TempDir;
