@@ -1,5 +1,9 @@
 //! The copy loop of every transfer, on both sides, and the checksums of what was copied.
 
+mod pipe;
+
+pub use pipe::Pipe;
+
 use crate::protocol::hash::HashAlgorithm;
 use sha2::Digest as _;
 use std::io::{self, Read, Write};
@@ -8,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How many bytes one turn of the loop moves at the most.
 pub const CHUNK: usize = 256 * 1024;
+/// How many the first turns move. To clear a large buffer takes longer than all else that a small file needs.
+const FIRST_CHUNK: usize = 16 * 1024;
 
 /// Which side of a copy failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,19 +34,19 @@ impl From<CopyError> for io::Error {
     }
 }
 
-/// Moves all of `from` to `to` through `buffer` and tells `moved` of every chunk. Returns the number of bytes.
+/// Moves all of `from` to `to` and tells `moved` of every chunk. Returns the number of bytes.
 ///
 /// # Errors
 /// The side that failed; what went before has been written.
 pub fn copy(
     from: &mut impl Read,
     to: &mut impl Write,
-    buffer: &mut [u8],
     mut moved: impl FnMut(u64),
 ) -> Result<u64, CopyError> {
+    let mut buffer = vec![0; FIRST_CHUNK];
     let mut total = 0;
     loop {
-        let count = match from.read(buffer) {
+        let count = match from.read(&mut buffer) {
             Ok(0) => return Ok(total),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -49,6 +55,9 @@ pub fn copy(
         to.write_all(&buffer[..count]).map_err(CopyError::Write)?;
         total += count as u64;
         moved(count as u64);
+        if count == FIRST_CHUNK && buffer.len() == FIRST_CHUNK {
+            buffer = vec![0; CHUNK];
+        }
     }
 }
 
@@ -182,10 +191,7 @@ mod tests {
             (HashAlgorithm::Crc32, "352441c2"),
         ] {
             let mut checksum = Checksum::new(algorithm);
-            assert_eq!(
-                copy(&mut &b"abc"[..], &mut checksum, &mut [0; 2], |_| {}).unwrap(),
-                3
-            );
+            assert_eq!(copy(&mut &b"abc"[..], &mut checksum, |_| {}).unwrap(), 3);
             assert_eq!(checksum.finish(), expected, "{algorithm}");
         }
     }

@@ -113,6 +113,19 @@ impl Stream {
         }
     }
 
+    /// Sends a file from byte `at` on, which moves with it, without waiting and without a copy through this process. Returns
+    /// how many bytes went, `most` at the most, and 0 at the file's end. The socket must not block.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; `InvalidInput` under TLS, and where the file is on a system that cannot do this:
+    /// then nothing was sent.
+    pub fn send_file_now(&self, file: &impl AsFd, at: &mut u64, most: usize) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => Ok(rustix::fs::sendfile(socket, file, Some(at), most)?),
+            Self::Tls(_) => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
     /// Whether there is something to read, or the connection has ended, as can be told without waiting.
     pub fn has_news(&mut self) -> bool {
         match self {

@@ -46,6 +46,18 @@ fn a_password_comes_after_a_user() {
     server.connect().run("PASS x", 503);
 }
 
+/// RFC 959 §4.1.1: without a USER before it, it is 503 and nothing else.
+#[test]
+fn a_password_too_many_changes_nothing() {
+    let server = Server::start();
+    server.make_folder("d");
+    let mut raw = server.login();
+    raw.run("CWD d", 250);
+    raw.run("PASS x", 503);
+    assert!(raw.run("PWD", 257).text.contains("\"/d\""));
+    assert_eq!(raw.list("NLST"), "");
+}
+
 #[test]
 fn before_login_nothing_touches_files() {
     let server = Server::start();

@@ -4,9 +4,7 @@ use multi_client_ftp::protocol::address::{ExtendedPassiveText, PassiveText};
 use multi_client_ftp::protocol::command::Command;
 use multi_client_ftp::protocol::reply::{MAX_REPLY_LINE, Reply, ReplyCode, ReplyError};
 use multi_client_ftp::protocol::{Line, Lines, MAX_LINE};
-use multi_client_ftp::server::{
-    Access, CloseNotify, Config, DataResumption, Limits, Sandbox, Server, TlsMode, TlsOptions,
-};
+use multi_client_ftp::server::{Access, Config, Limits, Sandbox, Server, TlsMode, TlsOptions};
 use std::fs::{self, Permissions};
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -23,8 +21,21 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What stands outside of the served folder, and what nobody may get or change.
 const SECRET: &str = "the canary outside";
+/// What is in a file beside the folder of the account.
+const BESIDE: &str = "a\nb\r\n";
 /// What the data connections bring.
 const UPLOAD: &[u8] = b"one\r\ntwo\nthree\xff\r";
+/// What a session with an account begins with. The other ones are of anybody who says a password.
+const LOGIN: &[u8] = b"USER anna\r\nPASS anna!\r\n";
+/// The account: less than everything, in a folder of its own.
+const USERS: &str = r#"
+[anna]
+password = "$argon2id$v=19$m=19456,t=2,p=1$vRB023IyicjoHAzTNZRdRg$isAo7EzoeBnKPhXrFinQX3OiIVOjJ3tNzHFu8tgc+ng"
+permissions = ["list", "download", "upload", "mkdir", "delete"]
+root = "d"
+max-file-size = 60
+quota = 200
+"#;
 /// How the temporary file of an upload begins, and how that of a cut one that is kept.
 const TEMPORARY: &str = ".ftp-upload.";
 const PARTIAL: &str = ".ftp-upload.partial.";
@@ -35,8 +46,15 @@ const PARTIAL: &str = ".ftp-upload.partial.";
 /// of what is no FTP. The session ends, no thread panics, what is outside of the folder is neither told nor
 /// changed, and neither a temporary file nor a listener is left.
 pub fn session(bytes: &[u8]) {
-    static PLACE: LazyLock<Mutex<Place>> = LazyLock::new(|| Mutex::new(Place::new()));
-    let place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+    static ANYBODY: LazyLock<Mutex<Place>> = LazyLock::new(|| Mutex::new(Place::new(None)));
+    static ACCOUNT: LazyLock<Mutex<Place>> = LazyLock::new(|| Mutex::new(Place::new(Some(USERS))));
+    let place = match bytes.strip_prefix(LOGIN) {
+        // Where there are accounts, a wrong password makes its client wait, which is no fault.
+        Some(rest) if has_password(rest) => return,
+        Some(_) => &ACCOUNT,
+        None => &ANYBODY,
+    };
+    let place = place.lock().unwrap_or_else(PoisonError::into_inner);
     place.tidy();
     let sent = [bytes, b"\r\nQUIT\r\n"].concat();
     let told = place.play(&sent);
@@ -48,8 +66,9 @@ pub fn session(bytes: &[u8]) {
     if last == Some(ReplyCode::CLOSING) {
         assert_eq!(finals, greeting + answers, "replies to {answers} lines");
     } else {
-        // Its last word may be lost with what it did not read any more.
-        assert!(is_junk(&sent), "ended with {last:?}");
+        // The last word arrives whatever was sent behind it.
+        assert_eq!(last, Some(ReplyCode::NOT_AVAILABLE));
+        assert!(is_junk(&sent), "ended before its end");
         assert!(finals <= greeting + answers, "{finals} for {answers} lines");
     }
     for reply in &told.replies {
@@ -61,6 +80,20 @@ pub fn session(bytes: &[u8]) {
         place.wait_for_free(port);
     }
     place.check();
+}
+
+/// Whether a line is a password.
+fn has_password(sent: &[u8]) -> bool {
+    let (mut lines, mut input) = (Lines::new(MAX_LINE), sent);
+    while let Ok(Some(line)) = lines.read(&mut input) {
+        if let Line::Text(text) = line
+            && let Ok(text) = std::str::from_utf8(&text)
+            && matches!(text.parse(), Ok(Command::Pass(_)))
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// How many lines of what is sent are answered: those up to the first `QUIT`.
@@ -80,8 +113,8 @@ fn until_quit(sent: &[u8]) -> usize {
 /// Whether the server may take what is sent for no FTP, and end the session.
 fn is_junk(sent: &[u8]) -> bool {
     const MOST: usize = 20;
-    const WEB: [&str; 8] = [
-        "GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PATCH",
+    const WEB: [&str; 9] = [
+        "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH",
     ];
     let (mut lines, mut input, mut bad) = (Lines::new(MAX_LINE), sent, 0);
     while let Ok(Some(line)) = lines.read(&mut input) {
@@ -104,6 +137,8 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 /// A server that runs as long as the process, and the folder that it serves.
 struct Place {
     folder: TempDir,
+    /// Whether its clients have the folder `d` alone.
+    has_accounts: bool,
     server: SocketAddr,
     /// Where its first byte would stop it.
     _stop: UnixStream,
@@ -117,7 +152,7 @@ struct Told {
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(users: Option<&str>) -> Self {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let unnamed = thread::current().name().is_none();
@@ -128,36 +163,30 @@ impl Place {
         let root = folder.path().join("root");
         fs::create_dir(&root).expect("the served folder");
         fs::write(folder.path().join("outside"), SECRET).expect("the canary");
+        let users = users.map(|text| {
+            let path = folder.path().join("users.toml");
+            fs::write(&path, text).expect("the users file");
+            path
+        });
         let config = Config {
             address: SocketAddr::new(own_address().into(), 0),
             root,
             passive_ports: "20000-60000".parse().expect("ports"),
-            public_address: None,
-            anonymous: Some(Access::Full),
-            users: None,
-            keep_partials: PATIENCE,
-            tls_address: None,
+            anonymous: users.is_none().then_some(Access::Full),
+            users: users.clone(),
             tls: TlsOptions {
                 mode: TlsMode::Off,
-                certificate: None,
-                state: None,
-                data_resumption: DataResumption::Offer,
-                close_notify: CloseNotify::Require,
                 plain_passwords: true,
+                ..TlsOptions::default()
             },
             // It would hold the thread that runs this.
             sandbox: Sandbox::Off,
             limits: Limits {
-                clients: 16,
-                clients_per_address: 16,
-                login: PATIENCE,
                 login_attempts: u32::MAX,
-                hash_jobs: 1,
-                idle: PATIENCE,
-                handshake: PATIENCE,
                 data: Duration::from_millis(100),
-                drain: PATIENCE,
+                ..Limits::default()
             },
+            ..Config::default()
         };
         let server = Server::bind(config).expect("a server");
         let address = server.local_address().expect("its address");
@@ -166,6 +195,7 @@ impl Place {
         thread::spawn(move || server.run(&stopped, &reloaded));
         Self {
             folder,
+            has_accounts: users.is_some(),
             server: address,
             _stop: stop,
             _reload: reload,
@@ -177,7 +207,7 @@ impl Place {
         let root = self.folder.path().join("root");
         empty(&root);
         fs::create_dir(root.join("d")).expect("a folder");
-        fs::write(root.join("a"), "a\nb\r\n").expect("a file");
+        fs::write(root.join("a"), BESIDE).expect("a file");
         fs::write(root.join("d/up"), UPLOAD).expect("a file");
         symlink("../outside", root.join("out")).expect("a link that leads out");
         symlink("a", root.join("in")).expect("a link that stays in");
@@ -231,8 +261,13 @@ impl Place {
         let outside = fs::read_to_string(self.folder.path().join("outside"));
         assert_eq!(outside.expect("the canary"), SECRET);
         let beside = fs::read_dir(self.folder.path()).expect("the folder above");
-        assert_eq!(beside.count(), 2);
-        check_within(&self.folder.path().join("root"));
+        assert_eq!(beside.count(), 2 + usize::from(self.has_accounts));
+        let root = self.folder.path().join("root");
+        check_within(&root);
+        if self.has_accounts {
+            assert_eq!(fs::read_to_string(root.join("a")).expect("a file"), BESIDE);
+            assert_eq!(fs::read_dir(&root).expect("the root").count(), 4);
+        }
     }
 }
 

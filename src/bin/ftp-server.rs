@@ -10,17 +10,18 @@ use log::LevelFilter;
 use multi_client_ftp::pages::Page;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
-    self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Limits, PassivePorts,
-    Sandbox, Server, TlsMode, TlsOptions, UserCommand,
+    self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
+    PassivePorts, Sandbox, Server, TlsMode, TlsOptions, UserCommand,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::fmt;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest time that an option takes: a hundred years.
@@ -31,25 +32,20 @@ const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 #[command(name = "ftp-server", version)]
 struct Args {
     /// Address or host name to listen on
-    #[arg(long, env = "FTP_SERVER_HOST", default_value = "0.0.0.0")]
+    #[arg(long, env = "FTP_SERVER_HOST", default_value_t = Config::default().address.ip().to_string())]
     host: String,
     /// Port to listen on; 0 picks a free one
-    #[arg(long, env = "FTP_SERVER_PORT", default_value_t = 8080)]
+    #[arg(long, env = "FTP_SERVER_PORT", default_value_t = Config::default().address.port())]
     port: u16,
     /// Folder to serve, made if it is missing
-    #[arg(
-        long,
-        env = "FTP_SERVER_ROOT",
-        value_name = "DIR",
-        default_value = "server_files"
-    )]
+    #[arg(long, env = "FTP_SERVER_ROOT", value_name = "DIR", default_value_os_t = Config::default().root)]
     root: PathBuf,
     /// Ports for data connections, LOW-HIGH
     #[arg(
         long,
         env = "FTP_SERVER_PASSIVE_PORTS",
         value_name = "LOW-HIGH",
-        default_value = "61000-65535"
+        default_value_t
     )]
     passive_ports: PassivePorts,
     /// IPv4 address under which clients reach this host, if it is behind NAT (as on EC2)
@@ -63,16 +59,10 @@ struct Args {
     #[arg(long, env = "FTP_SERVER_USERS", value_name = "FILE")]
     users: Option<PathBuf>,
     /// Time after which a client that has not logged in is let go
-    #[arg(long, env = "FTP_SERVER_LOGIN_TIMEOUT", value_name = "TIME", default_value = "30", value_parser = duration)]
-    login_timeout: Duration,
+    #[arg(long, env = "FTP_SERVER_LOGIN_TIMEOUT", value_name = "TIME", default_value_t = Time(Limits::default().login))]
+    login_timeout: Time,
     /// Logins that may fail before the connection is closed
-    #[arg(
-        long,
-        env = "FTP_SERVER_LOGIN_ATTEMPTS",
-        value_name = "N",
-        default_value_t = 3,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
+    #[arg(long, env = "FTP_SERVER_LOGIN_ATTEMPTS", value_name = "N", default_value_t = Limits::default().login_attempts, value_parser = clap::value_parser!(u32).range(1..))]
     login_attempts: u32,
     /// Passwords that are hashed at a time, each in 19 MiB; one for each core without this
     #[arg(long, env = "FTP_SERVER_HASH_JOBS", value_name = "N")]
@@ -80,40 +70,28 @@ struct Args {
     #[command(flatten)]
     tls: TlsArgs,
     /// Clients at a time
-    #[arg(
-        long,
-        env = "FTP_SERVER_MAX_CLIENTS",
-        value_name = "N",
-        default_value_t = 2000
-    )]
+    #[arg(long, env = "FTP_SERVER_MAX_CLIENTS", value_name = "N", default_value_t = Limits::default().clients)]
     max_clients: usize,
     /// Clients at a time from one IP address
-    #[arg(
-        long,
-        env = "FTP_SERVER_MAX_CLIENTS_PER_ADDRESS",
-        value_name = "N",
-        default_value_t = 200
-    )]
+    #[arg(long, env = "FTP_SERVER_MAX_CLIENTS_PER_ADDRESS", value_name = "N", default_value_t = Limits::default().clients_per_address)]
     max_clients_per_address: usize,
     /// Time without a command after which a client is let go
-    #[arg(long, env = "FTP_SERVER_IDLE_TIMEOUT", value_name = "TIME", default_value = "300", value_parser = duration)]
-    idle_timeout: Duration,
+    #[arg(long, env = "FTP_SERVER_IDLE_TIMEOUT", value_name = "TIME", default_value_t = Time(Limits::default().idle))]
+    idle_timeout: Time,
     /// Time that a data connection may take to come, or stand still
-    #[arg(long, env = "FTP_SERVER_DATA_TIMEOUT", value_name = "TIME", default_value = "60", value_parser = duration)]
-    data_timeout: Duration,
+    #[arg(long, env = "FTP_SERVER_DATA_TIMEOUT", value_name = "TIME", default_value_t = Time(Limits::default().data))]
+    data_timeout: Time,
     /// Time that transfers may go on after SIGINT or SIGTERM
-    #[arg(long, env = "FTP_SERVER_DRAIN", value_name = "TIME", default_value = "30", value_parser = duration)]
-    drain: Duration,
+    #[arg(long, env = "FTP_SERVER_DRAIN", value_name = "TIME", default_value_t = Time(Limits::default().drain))]
+    drain: Time,
+    /// What is on the disk before an upload is acknowledged; full: the file and its name; relaxed: what the system sees fit
+    #[arg(long, env = "FTP_SERVER_DURABILITY", value_name = "MODE", value_enum, default_value_t = Config::default().durability)]
+    durability: Durability,
     /// How long a cut upload is kept, for its client to go on from
-    #[arg(long, env = "FTP_SERVER_KEEP_PARTIALS", value_name = "TIME", default_value = "24h", value_parser = duration)]
-    keep_partials: Duration,
+    #[arg(long, env = "FTP_SERVER_KEEP_PARTIALS", value_name = "TIME", default_value_t = Time(Config::default().keep_partials))]
+    keep_partials: Time,
     /// Whether the server gives up all files but those below its folders, by Landlock; auto: where the kernel has it
-    #[arg(
-        long,
-        env = "FTP_SERVER_SANDBOX",
-        value_name = "MODE",
-        default_value = "auto"
-    )]
+    #[arg(long, env = "FTP_SERVER_SANDBOX", value_name = "MODE", value_enum, default_value_t = Config::default().sandbox)]
     sandbox: Sandbox,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
@@ -127,12 +105,7 @@ struct Args {
 #[derive(Debug, clap::Args)]
 struct TlsArgs {
     /// Whether sessions are protected; offer: for who asks, and passwords from other hosts need it
-    #[arg(
-        long,
-        env = "FTP_SERVER_TLS",
-        value_name = "MODE",
-        default_value = "offer"
-    )]
+    #[arg(long, env = "FTP_SERVER_TLS", value_name = "MODE", value_enum, default_value_t = TlsOptions::default().mode)]
     tls: TlsMode,
     /// Certificate and those behind it, PEM; without it the server makes one and keeps it
     #[arg(
@@ -154,24 +127,14 @@ struct TlsArgs {
     #[arg(long, env = "FTP_SERVER_IMPLICIT_TLS_PORT", value_name = "PORT")]
     implicit_tls_port: Option<u16>,
     /// Whether data connections must resume their session's TLS; ftplib cannot
-    #[arg(
-        long,
-        env = "FTP_SERVER_TLS_DATA_RESUMPTION",
-        value_name = "MODE",
-        default_value = "offer"
-    )]
+    #[arg(long, env = "FTP_SERVER_TLS_DATA_RESUMPTION", value_name = "MODE", value_enum, default_value_t = TlsOptions::default().data_resumption)]
     tls_data_resumption: DataResumption,
     /// Whether an upload without a last word of TLS was cut off; optional is for clients that never say it
-    #[arg(
-        long,
-        env = "FTP_SERVER_TLS_CLOSE_NOTIFY",
-        value_name = "MODE",
-        default_value = "require"
-    )]
+    #[arg(long, env = "FTP_SERVER_TLS_CLOSE_NOTIFY", value_name = "MODE", value_enum, default_value_t = TlsOptions::default().close_notify)]
     tls_close_notify: CloseNotify,
     /// Time that a TLS handshake may take
-    #[arg(long, env = "FTP_SERVER_TLS_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10", value_parser = duration)]
-    tls_handshake_timeout: Duration,
+    #[arg(long, env = "FTP_SERVER_TLS_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value_t = Time(Limits::default().handshake))]
+    tls_handshake_timeout: Time,
     /// Take passwords in clear from other hosts too
     #[arg(long, env = "FTP_SERVER_PLAIN_PASSWORDS", value_parser = BoolishValueParser::new())]
     plain_passwords: bool,
@@ -233,18 +196,35 @@ enum Anonymous {
     Full,
 }
 
-/// Seconds as a plain number, or with units as in `90s`, `5m` or `24h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse::<u32>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
-        Err(_) => text
-            .parse::<SignedDuration>()
-            .ok()
-            .and_then(|duration| duration.try_into().ok()),
-    };
-    parsed
-        .filter(|duration| (Duration::from_secs(1)..=MAX_DURATION).contains(duration))
-        .ok_or_else(|| "expected seconds, or a time such as 90s, 5m or 24h".to_owned())
+/// A time on the command line: seconds as a plain number, or with units as in `90s`, `5m` or `24h`.
+#[derive(Debug, Clone, Copy)]
+struct Time(Duration);
+
+impl FromStr for Time {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = match text.parse::<u32>() {
+            Ok(seconds) => Some(Duration::from_secs(seconds.into())),
+            Err(_) => text
+                .parse::<SignedDuration>()
+                .ok()
+                .and_then(|duration| duration.try_into().ok()),
+        };
+        parsed
+            .filter(|duration| (Duration::from_secs(1)..=MAX_DURATION).contains(duration))
+            .map(Self)
+            .ok_or("expected seconds, or a time such as 90s, 5m or 24h")
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            seconds if seconds.is_multiple_of(3600) => write!(f, "{}h", seconds / 3600),
+            seconds => write!(f, "{seconds}"),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -332,9 +312,9 @@ fn announce_tls(server: &Server) -> Result<()> {
 fn config(args: Args) -> Result<Config> {
     // The sweep knows an upload that still runs by its having been written to within this time.
     ensure!(
-        args.keep_partials >= args.data_timeout,
+        args.keep_partials.0 >= args.data_timeout.0,
         "--keep-partials must not be shorter than --data-timeout ({} s)",
-        args.data_timeout.as_secs()
+        args.data_timeout.0.as_secs()
     );
     ensure!(
         args.tls.implicit_tls_port.is_none() || args.tls.tls != TlsMode::Off,
@@ -345,16 +325,15 @@ fn config(args: Args) -> Result<Config> {
     let limits = Limits {
         clients: args.max_clients,
         clients_per_address: args.max_clients_per_address,
-        login: args.login_timeout,
+        login: args.login_timeout.0,
         login_attempts: args.login_attempts,
         hash_jobs: args
             .hash_jobs
-            .or_else(|| thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get),
-        idle: args.idle_timeout,
-        handshake: args.tls.tls_handshake_timeout,
-        data: args.data_timeout,
-        drain: args.drain,
+            .map_or_else(|| Limits::default().hash_jobs, NonZeroUsize::get),
+        idle: args.idle_timeout.0,
+        handshake: args.tls.tls_handshake_timeout.0,
+        data: args.data_timeout.0,
+        drain: args.drain.0,
     };
     Ok(Config {
         address: resolve(&args.host, args.port)?,
@@ -371,10 +350,11 @@ fn config(args: Args) -> Result<Config> {
             Some(Anonymous::Write) => Some(Access::Write),
             Some(Anonymous::Full) => Some(Access::Full),
             // Who gives out passwords does not mean to let everybody in beside them.
-            None => args.users.is_none().then_some(Access::Write),
+            None => Config::default().anonymous.filter(|_| args.users.is_none()),
         },
         users: args.users,
-        keep_partials: args.keep_partials,
+        durability: args.durability,
+        keep_partials: args.keep_partials.0,
         tls: args.tls.options(),
         sandbox: args.sandbox,
         limits,

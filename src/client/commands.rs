@@ -7,6 +7,7 @@ mod mirror;
 mod remote;
 mod session;
 mod table;
+mod view;
 
 use super::error::{Trouble, is_interrupted};
 use super::glob::{self, Name, Want};

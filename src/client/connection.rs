@@ -85,6 +85,8 @@ impl Abilities {
 pub struct Connection {
     control: BufReader<Control>,
     lines: Lines,
+    /// Commands that wait for others to go out with.
+    outgoing: Vec<u8>,
     peer: SocketAddr,
     limits: Limits,
     greeting: Reply,
@@ -156,6 +158,7 @@ impl Connection {
                 interruptible: true,
             }),
             lines: Lines::new(MAX_REPLY_LINE),
+            outgoing: Vec::new(),
             peer,
             limits,
             greeting: Reply::new(ReplyCode::READY, ""),
@@ -246,7 +249,7 @@ impl Connection {
             _ => {
                 // The line may be a TYPE.
                 self.image_type = false;
-                self.write_line(&verb, line.as_str(), |output| {
+                self.write_line(&verb, &line, |output| {
                     output.write_all(format!("{line}\r\n").as_bytes())
                 })?;
                 return self.final_reply(&verb, self.limits.silence);
@@ -268,22 +271,19 @@ impl Connection {
     /// # Errors
     /// The connection broke.
     pub(super) fn write(&mut self, command: &Command) -> Result<()> {
-        self.write_line(command.verb(), &command.to_string(), |output| {
-            command.write_to(output)
-        })
+        self.write_line(command.verb(), command, |output| command.write_to(output))
     }
 
     /// Lets `write` send a line; `shown` is what the log has of it.
     fn write_line(
         &mut self,
         verb: &str,
-        shown: &str,
+        shown: &impl std::fmt::Display,
         write: impl FnOnce(&mut Stream) -> io::Result<()>,
     ) -> Result<()> {
-        if self.broken {
-            return Err(Trouble::Lost("the connection is lost".to_owned()).into());
-        }
-        log::debug!("> {}", text::clean(shown));
+        self.flush(verb)?;
+        self.is_usable()?;
+        log::debug!("> {}", text::clean(&shown.to_string()));
         write(&mut self.control.get_mut().stream)
             .map_err(|error| self.break_off(verb, ReplyError::Io(error)))
     }
@@ -300,6 +300,7 @@ impl Connection {
     }
 
     fn reply(&mut self, to: &str, deadline: Instant) -> Result<Reply> {
+        self.flush(to)?;
         if let Some(reply) = self.early.take() {
             return Ok(reply);
         }

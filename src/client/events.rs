@@ -202,12 +202,13 @@ impl Event {
 
     /// Tells it, as whoever listens wants it.
     pub fn tell(&self) {
-        let line = match is_json() {
+        let mut line = match is_json() {
             true => self.object().to_string(),
             false => text::clean(&self.to_string()).into_owned(),
         };
         // Nobody is left to tell when standard error itself is closed.
-        let _ = progress::aside(|| writeln!(io::stderr(), "{line}"));
+        line.push('\n');
+        let _ = progress::aside(|| io::stderr().write_all(line.as_bytes()));
     }
 
     /// Tells it if programs are listening: people see for themselves.

@@ -4,13 +4,13 @@ use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
 use super::progress::Meter;
 use super::record;
-use crate::copy::{CHUNK, CopyError, copy, hex};
+use crate::copy::{CopyError, hex};
 use crate::protocol::entry::Entry;
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -63,23 +63,16 @@ impl Part {
                 &"there is a folder of that name",
             ));
         }
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|error| local_trouble("make the folder", folder, &error))?;
-        }
         let path = beside(target, ".part");
         let record = beside(target, ".part.facts");
-        let file = lock(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => local_trouble("write", &path, &"another download does"),
-            _ => local_trouble("write", &path, &error),
-        })?;
+        let (file, length) = open(&path)?;
         let target = target.to_owned();
         let mut part = Self {
             file,
             path,
             record,
             target,
-            length: 0,
+            length,
             fate: Fate::Remove,
         };
         let resumable = said.size.is_some() && said.modified.is_some();
@@ -120,7 +113,7 @@ impl Part {
         let Self {
             file, length, path, ..
         } = self;
-        let outcome = copy(&mut data.take(most), file, &mut vec![0; CHUNK], |count| {
+        let outcome = data.receive(file, most, |count| {
             *length += count;
             meter.moved(count);
         });
@@ -196,26 +189,27 @@ impl Part {
             .and_then(|()| fs::rename(&self.path, &self.target))
             .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
             .map_err(|error| local_trouble("write", &self.target, &error))?;
+        if self.fate == Fate::Keep {
+            // Without its part the record means nothing, and the next download writes its own.
+            let _ = record::remove(&self.record);
+        }
         self.fate = Fate::Done;
-        // Without its part the record means nothing, and the next download writes its own.
-        let _ = record::remove(&self.record);
         Ok(())
     }
 
     /// Goes to the end of what can be gone on from, and writes down what it is a part of.
     fn prepare(&mut self, said: Option<&Entry>) -> io::Result<()> {
         let known = said.is_some_and(|said| record::says(&self.record, said));
-        let length = self.file.metadata()?.len();
-        if known
-            && said
-                .and_then(|entry| entry.size)
-                .is_some_and(|size| length <= size)
-        {
-            self.length = length;
-        } else {
-            self.file.set_len(0)?;
+        let fits = said
+            .and_then(|entry| entry.size)
+            .is_some_and(|size| self.length <= size);
+        if self.length > 0 {
+            if !(known && fits) {
+                self.length = 0;
+                self.file.set_len(0)?;
+            }
+            self.file.seek(SeekFrom::Start(self.length))?;
         }
-        self.file.seek(SeekFrom::Start(self.length))?;
         let Some(entry) = said else {
             return record::remove(&self.record);
         };
@@ -253,8 +247,26 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(format!("{}~{mark}{suffix}", &text[..end]))
 }
 
-/// Opens `path` to read and write, and locks it. `WouldBlock` if somebody else has it.
-fn lock(path: &Path) -> io::Result<File> {
+/// Opens a part and locks it, and says how long it is. Its folder is made if it is missing, which shows only then: most are
+/// there.
+fn open(path: &Path) -> Result<(File, u64), Trouble> {
+    let nowhere = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    let outcome = match (lock(path), path.parent()) {
+        (Err(error), Some(folder)) if nowhere.contains(&error.kind()) => {
+            fs::create_dir_all(folder)
+                .map_err(|error| local_trouble("make the folder", folder, &error))?;
+            lock(path)
+        }
+        (outcome, _) => outcome,
+    };
+    outcome.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => local_trouble("write", path, &"another download does"),
+        _ => local_trouble("write", path, &error),
+    })
+}
+
+/// Opens `path` to read and write, locks it, and says how long it is. `WouldBlock` if somebody else has it.
+fn lock(path: &Path) -> io::Result<(File, u64)> {
     loop {
         let file = OpenOptions::new()
             .read(true)
@@ -266,7 +278,7 @@ fn lock(path: &Path) -> io::Result<File> {
         // Whoever had the lock may just have renamed the file: then it is a finished download, not ours to touch.
         let ours = file.metadata()?;
         if fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (ours.dev(), ours.ino())) {
-            return Ok(file);
+            return Ok((file, ours.len()));
         }
     }
 }

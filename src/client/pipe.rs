@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::error::{Trouble, download_failed};
 use super::transfer::{send, size};
 use super::upload::Place;
-use crate::copy::{CHUNK, CopyError, copy};
+use crate::copy::{CopyError, copy};
 use crate::protocol::command::{Arg, Command};
 use anyhow::{Context, Result};
 use std::io::{self, Read, Write};
@@ -20,7 +20,7 @@ pub fn read(connection: &mut Connection, remote: &Arg, output: &mut impl Write) 
         // One byte more shows that it is not what was announced, and the rest is not worth waiting for: it may have no end.
         let mut data = data.take(expected.map_or(u64::MAX, |size| size.saturating_add(1)));
         let mut came = 0;
-        let moved = copy(&mut data, output, &mut vec![0; CHUNK], |count| {
+        let moved = copy(&mut data, output, |count| {
             came += count;
         });
         let bytes = moved.map_err(|error| match error {
@@ -79,9 +79,8 @@ fn write(connection: &mut Connection, command: &Command, input: &mut impl Read) 
     connection.use_image_type()?;
     connection.transfer(command, |data| {
         send(
-            input,
             data,
-            |_| {},
+            |data| copy(input, data, |_| {}),
             |error| Trouble::Local(format!("cannot read what is to be sent: {error}")),
         )
     })

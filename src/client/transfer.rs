@@ -3,7 +3,7 @@
 use super::connection::{Connection, Data};
 use super::error::{Trouble, local_trouble, upload_failed};
 use super::text;
-use crate::copy::{CHUNK, Checksum, CopyError, copy};
+use crate::copy::{Checksum, CopyError, copy};
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::reply::{Class, Reply, ReplyCode};
 use anyhow::Result;
@@ -34,20 +34,19 @@ impl fmt::Display for Moved {
     }
 }
 
-/// Sends all that there is to read, and tells `moved` of every chunk. `unreadable` says what it means that it cannot be read.
+/// Lets `content` be sent as a whole. `unreadable` says what it means that it cannot be read.
 ///
 /// # Errors
 /// What `unreadable` says, or the data connection broke. Until the last byte has been written, the end of this process
 /// resets the connection: the server does not take half for the whole.
 pub(super) fn send(
-    from: &mut impl Read,
     mut data: Data<'_>,
-    moved: impl FnMut(u64),
-    unreadable: impl Fn(io::Error) -> Trouble,
+    content: impl FnOnce(&mut Data<'_>) -> Result<u64, CopyError>,
+    unreadable: impl FnOnce(io::Error) -> Trouble,
 ) -> Result<u64> {
     let lost = |error: io::Error| upload_failed(&error);
     data.set_reset_on_close(true).map_err(lost)?;
-    let bytes = copy(from, &mut data, &mut vec![0; CHUNK], moved).map_err(|error| match error {
+    let bytes = content(&mut data).map_err(|error| match error {
         CopyError::Read(error) => unreadable(error),
         CopyError::Write(error) => lost(error),
     })?;
@@ -106,14 +105,7 @@ pub(super) fn same(
     }
     let mut checksum = Checksum::new(algorithm);
     file.rewind()
-        .and_then(|()| {
-            Ok(copy(
-                &mut file.take(length),
-                &mut checksum,
-                &mut vec![0; CHUNK],
-                |_| {},
-            )?)
-        })
+        .and_then(|()| Ok(copy(&mut file.take(length), &mut checksum, |_| {})?))
         .map_err(|error| Trouble::Local(format!("cannot read the file back: {error}")))?;
     // `SHA-256 0-49 169cd222… name`
     let theirs = reply

@@ -11,7 +11,6 @@ use crate::protocol::reply::{Class, ReplyCode};
 use anyhow::Result;
 use jiff::Timestamp;
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -146,10 +145,13 @@ impl Upload {
     /// # Errors
     /// The file could not be read, or the data connection broke.
     pub(super) fn send(&mut self, data: Data<'_>, start: u64, meter: &Meter<'_>) -> Result<u64> {
-        let fault = |error| unreadable(&self.local, &error);
-        self.file.seek(SeekFrom::Start(start)).map_err(fault)?;
         meter.begins_at(start);
-        send(&mut self.file, data, |count| meter.moved(count), fault)
+        let Self { file, local, .. } = self;
+        send(
+            data,
+            |data| data.send(file, start, |count| meter.moved(count)),
+            |error| unreadable(local, &error),
+        )
     }
 
     /// What gives the file on the server the time that it has here, if the server does that.

@@ -1,6 +1,6 @@
 //! Entries of listings, and their MLSx facts (RFC 3659 §7). Their `LIST` rows are in [`super::row`].
 
-use super::time::{format_time, parse_time};
+use super::time::{parse_time, time_digits};
 use jiff::Timestamp;
 use std::fmt;
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ pub struct Entry {
     pub size: Option<u64>,
     /// When its content last changed, in UTC.
     pub modified: Option<Timestamp>,
-    /// The letters of the MLSx fact `perm` (RFC 3659 §7.5.5).
-    pub perm: Option<String>,
-    /// The MLSx fact `unique`: two entries with the same one are the same file.
-    pub unique: Option<String>,
+    /// The MLSx fact `perm`.
+    pub perm: Option<Perm>,
+    /// The MLSx fact `unique`.
+    pub unique: Option<Unique>,
     /// Unix permission bits, `0o7777` at the most.
     pub mode: Option<u32>,
 }
@@ -60,25 +60,42 @@ impl Entry {
     /// # Errors
     /// Whatever `output` says.
     pub fn write_facts(&self, wanted: FactSet, output: &mut impl Write) -> io::Result<()> {
+        // By hand: there may be a hundred thousand rows, and the machinery of `write!` would take most of their time.
+        let mut fact = |name: &[u8], values: &[&[u8]]| {
+            output.write_all(name)?;
+            values
+                .iter()
+                .try_for_each(|value| output.write_all(value))?;
+            output.write_all(b";")
+        };
+        let (mut number, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
         if wanted.has(Fact::Type) {
-            write!(output, "type={};", self.kind.fact())?;
+            fact(b"type=", &[self.kind.fact().as_bytes()])?;
         }
         if let Some(size) = self.size.filter(|_| wanted.has(Fact::Size)) {
-            write!(output, "size={size};")?;
+            fact(b"size=", &[number.format(size).as_bytes()])?;
         }
         if let Some(modified) = self.modified.filter(|_| wanted.has(Fact::Modify)) {
-            write!(output, "modify={};", format_time(modified))?;
+            fact(b"modify=", &[&time_digits(modified)])?;
         }
-        if let Some(perm) = self.perm.as_ref().filter(|_| wanted.has(Fact::Perm)) {
-            write!(output, "perm={perm};")?;
+        if let Some(perm) = self.perm.filter(|_| wanted.has(Fact::Perm)) {
+            let mut letters = [0; Perm::LETTERS];
+            fact(b"perm=", &[perm.write(&mut letters)])?;
         }
         if let Some(unique) = self.unique.as_ref().filter(|_| wanted.has(Fact::Unique)) {
-            write!(output, "unique={unique};")?;
+            match unique {
+                Unique::File { device, inode } => {
+                    let (device, inode) = (number.format(*device), other.format(*inode));
+                    fact(b"unique=", &[device.as_bytes(), b"g", inode.as_bytes()])?;
+                }
+                Unique::Told(text) => fact(b"unique=", &[text.as_bytes()])?,
+            }
         }
         if let Some(mode) = self.mode.filter(|_| wanted.has(Fact::UnixMode)) {
-            write!(output, "UNIX.mode={mode:04o};")?;
+            fact(b"UNIX.mode=", &[&octal(mode)])?;
         }
-        write!(output, " {}", self.name)
+        output.write_all(b" ")?;
+        output.write_all(self.name.as_bytes())
     }
 
     /// Reads `facts; name`. Facts that are unknown or malformed are passed over; `None` if there is no name or no
@@ -93,23 +110,68 @@ impl Entry {
         let mut kind = None;
         for fact in facts.split(';').filter(|fact| !fact.is_empty()) {
             let (key, value) = fact.split_once('=')?;
-            match key.to_ascii_lowercase().as_str() {
-                "type" => kind = Some(Kind::from_fact(value)),
-                "size" | "sizd" => entry.size = value.parse().ok(),
-                "modify" => entry.modified = parse_time(value),
-                "perm" => entry.perm = Some(value.to_owned()),
-                "unique" => entry.unique = Some(value.to_owned()),
-                "unix.mode" => {
+            match Fact::named(key) {
+                Some(Fact::Type) => kind = Some(Kind::from_fact(value)),
+                Some(Fact::Size) => entry.size = value.parse().ok(),
+                Some(Fact::Modify) => entry.modified = parse_time(value),
+                Some(Fact::Perm) => entry.perm = Some(Perm::of(value)),
+                Some(Fact::Unique) => entry.unique = Some(Unique::Told(value.to_owned())),
+                Some(Fact::UnixMode) => {
                     entry.mode = u32::from_str_radix(value, 8)
                         .ok()
                         .filter(|&mode| mode <= 0o7777);
                 }
-                _ => {}
+                // Some servers' word for the size of a folder.
+                None if key.eq_ignore_ascii_case("sizd") => entry.size = value.parse().ok(),
+                None => {}
             }
         }
         entry.kind = kind?;
         Some(entry)
     }
+}
+
+/// What may be done with an entry: letters from `a` to `z`, in any order and either case (RFC 3659 §7.5.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Perm(u32);
+
+impl Perm {
+    /// How many there may be.
+    const LETTERS: usize = 26;
+
+    /// The letters of a text; what is none is passed over.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic);
+        Self(letters.fold(0, |set, letter| {
+            set | 1 << (letter.to_ascii_lowercase() - b'a')
+        }))
+    }
+
+    /// The letters of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn write(self, letters: &mut [u8; Self::LETTERS]) -> &[u8] {
+        let mut count = 0;
+        for letter in (b'a'..=b'z').filter(|letter| self.0 >> (letter - b'a') & 1 == 1) {
+            letters[count] = letter;
+            count += 1;
+        }
+        &letters[..count]
+    }
+}
+
+/// What two entries have in common that are the same file (RFC 3659 §7.5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unique {
+    /// As the file system has it.
+    #[allow(missing_docs)]
+    File { device: u64, inode: u64 },
+    /// As a server tells it.
+    Told(String),
 }
 
 /// A fact of MLSx that is known here (RFC 3659 §7.5).
@@ -133,6 +195,13 @@ impl Fact {
         (Self::Unique, "unique"),
         (Self::UnixMode, "UNIX.mode"),
     ];
+
+    /// The fact of this name, in any case.
+    fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter();
+        let found = all.find(|(_, known)| known.eq_ignore_ascii_case(name));
+        found.map(|&(fact, _)| fact)
+    }
 }
 
 /// The facts that a client wants to be told, as `OPTS MLST` chooses them (RFC 3659 §7.9).
@@ -189,18 +258,24 @@ impl Kind {
     }
 
     fn from_fact(value: &str) -> Self {
-        let value = value.to_ascii_lowercase();
-        match value.as_str() {
-            "file" => Self::File,
-            "dir" => Self::Folder,
-            "cdir" => Self::Current,
-            "pdir" => Self::Parent,
-            _ if value.starts_with("os.unix=slink") || value.starts_with("os.unix=symlink") => {
-                Self::Link
-            }
-            _ => Self::Other,
+        let known = [Self::File, Self::Folder, Self::Current, Self::Parent];
+        let named = |kind: &Self| kind.fact().eq_ignore_ascii_case(value);
+        let is_link = ["OS.unix=slink", "OS.unix=symlink"].iter().any(|link| {
+            let start = value.get(..link.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(link))
+        });
+        match known.into_iter().find(named) {
+            Some(kind) => kind,
+            None if is_link => Self::Link,
+            None => Self::Other,
         }
     }
+}
+
+/// The permission bits as four octal digits.
+fn octal(mode: u32) -> [u8; 4] {
+    #[allow(clippy::cast_possible_truncation)] // below 8
+    [9, 6, 3, 0].map(|shift| b'0' + (mode >> shift & 7) as u8)
 }
 
 #[cfg(test)]
@@ -253,8 +328,8 @@ pub(crate) mod tests {
                 kind,
                 size,
                 modified,
-                perm,
-                unique,
+                perm: perm.as_deref().map(Perm::of),
+                unique: unique.map(Unique::Told),
                 mode,
             })
     }

@@ -195,14 +195,13 @@ impl Reply {
     pub fn read(lines: &mut Lines, input: &mut impl BufRead) -> Result<Self, ReplyError> {
         let input = &mut input.take(MAX_REPLY);
         let first = read_text(lines, input)?;
-        let Some((code, more, text)) = split_code(&first) else {
+        let Some((code, mut more, text)) = split_code(&first) else {
             return Err(ReplyError::Malformed(first));
         };
         let mut reply = Self {
             code,
-            lines: vec![text.to_owned()],
+            lines: vec![from(first, text)],
         };
-        let mut more = more;
         while more {
             if reply.lines.len() >= MAX_REPLY_LINES {
                 return Err(ReplyError::TooLong);
@@ -213,9 +212,9 @@ impl Reply {
                     more = follows;
                     text
                 }
-                _ => line.strip_prefix(' ').unwrap_or(&line),
+                _ => usize::from(line.starts_with(' ')),
             };
-            reply.lines.push(text.to_owned());
+            reply.lines.push(from(line, text));
         }
         Ok(reply)
     }
@@ -245,23 +244,30 @@ fn one_line(mut text: String) -> String {
 
 fn read_text(lines: &mut Lines, input: &mut Take<impl BufRead>) -> Result<String, ReplyError> {
     match lines.read(input)? {
-        Some(Line::Text(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Some(Line::Text(bytes)) => Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Some(Line::TooLong) => Err(ReplyError::TooLong),
         None if input.limit() == 0 => Err(ReplyError::TooLong),
         None => Err(ReplyError::Closed),
     }
 }
 
-/// The code of a line, whether more lines follow, and the text.
-fn split_code(line: &str) -> Option<(ReplyCode, bool, &str)> {
+/// What stands in a line from this byte on.
+fn from(mut line: String, start: usize) -> String {
+    line.drain(..start);
+    line
+}
+
+/// The code of a line, whether more lines follow, and where the text begins.
+fn split_code(line: &str) -> Option<(ReplyCode, bool, usize)> {
     let digits = line
         .get(..3)
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let code = ReplyCode(digits.parse().ok()?);
     match line.as_bytes().get(3) {
-        None => Some((code, false, "")),
-        Some(b' ') => Some((code, false, &line[4..])),
-        Some(b'-') => Some((code, true, &line[4..])),
+        None => Some((code, false, 3)),
+        Some(b' ') => Some((code, false, 4)),
+        Some(b'-') => Some((code, true, 4)),
         Some(_) => None,
     }
 }

@@ -7,16 +7,33 @@ use jiff::tz::{Offset, TimeZone};
 /// A time as `YYYYMMDDHHMMSS` in UTC (RFC 3659 §2.3).
 #[must_use]
 pub fn format_time(time: Timestamp) -> String {
+    time_digits(time).map(char::from).iter().collect()
+}
+
+/// The same as bytes, for what writes many of them.
+pub(super) fn time_digits(time: Timestamp) -> [u8; 14] {
     let when = to_civil(time);
-    format!(
-        "{:04}{:02}{:02}{:02}{:02}{:02}",
-        when.year(),
-        when.month(),
-        when.day(),
-        when.hour(),
-        when.minute(),
-        when.second()
-    )
+    let year = when.year().unsigned_abs();
+    let mut digits = [0; 14];
+    let parts = [
+        year / 100,
+        year % 100,
+        when.month().unsigned_abs().into(),
+        when.day().unsigned_abs().into(),
+        when.hour().unsigned_abs().into(),
+        when.minute().unsigned_abs().into(),
+        when.second().unsigned_abs().into(),
+    ];
+    for (two, part) in digits.chunks_exact_mut(2).zip(parts) {
+        two.copy_from_slice(&two_digits(part));
+    }
+    digits
+}
+
+/// A number below 100.
+pub(super) fn two_digits(number: u16) -> [u8; 2] {
+    #[allow(clippy::cast_possible_truncation)] // below 10
+    [number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
 }
 
 /// Reads `YYYYMMDDHHMMSS`, with or without a fraction, which is dropped. `None` if there is no such time.

@@ -6,7 +6,7 @@ use super::failure;
 use super::root::{Start, VirtualPath};
 use super::session::{Session, reply};
 use super::transfer::{Failure, Transfer, no_data_connection};
-use crate::copy::{CHUNK, CopyError, copy};
+use crate::copy::{CopyError, copy};
 use crate::protocol::command::{Arg, TransferType};
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -52,7 +52,7 @@ pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 
 /// Sends what there is to read, by way of a buffer.
 fn send(from: &mut impl Read, channel: &mut DataChannel<'_>) -> Result<(), Failure> {
-    let sent = copy(from, channel, &mut vec![0; CHUNK], |_| {});
+    let sent = copy(from, channel, |_| {});
     sent.map(drop).map_err(|error| match error {
         CopyError::Read(error) => Failure::File(error),
         CopyError::Write(error) => Failure::Data(error),
@@ -119,13 +119,12 @@ fn receive(
         data: Some(data),
     }
     .run(session, |channel| {
-        let buffer = &mut vec![0; CHUNK];
         if ascii {
             let mut file = FromWire::new(&mut upload);
-            copy(channel, &mut file, buffer, |_| {})?;
+            copy(channel, &mut file, |_| {})?;
             file.finish().map_err(Failure::File)?;
         } else {
-            copy(channel, &mut upload, buffer, |_| {})?;
+            channel.receive(&mut upload)?;
         }
         // A client that dies closes both its connections. Its end is looked for before the time that the disk takes and
         // after it, since the news of the one connection may come later than that of the other.

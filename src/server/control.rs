@@ -3,8 +3,12 @@
 use crate::protocol::reply::Reply;
 use crate::protocol::{Line, Lines, MAX_LINE};
 use crate::stream::{self, Stream};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -15,6 +19,11 @@ const MAX_AHEAD: usize = 64;
 
 /// How much a client may say before it is logged in, in bytes. The longest login is a hundredth of it.
 const MAX_BEFORE_LOGIN: usize = 128 * 1024;
+
+/// How long the end of a connection may wait for the client's own.
+const PARTING: Duration = Duration::from_secs(2);
+/// How much of what the client still sends is taken in meanwhile, in bytes.
+const MAX_PARTING: usize = 1024 * 1024;
 
 /// A client's control connection.
 #[derive(Debug)]
@@ -77,9 +86,11 @@ impl Control {
         Ok(())
     }
 
-    /// Says under TLS that nothing more comes. The client may be gone by now.
-    pub(super) fn finish(&mut self) {
-        let _ = self.input.get_mut().stream.finish_now();
+    /// Ends the connection. The client may be gone by now.
+    pub(super) fn finish(mut self) {
+        let stream = &mut self.input.get_mut().stream;
+        let _ = stream.finish_now();
+        part(stream.socket(), PARTING);
     }
 
     /// The bytes of the connection.
@@ -165,6 +176,35 @@ impl Control {
     }
 }
 
+/// Ends a connection after its last reply, and waits no longer than `limit` for the client to end it too.
+///
+/// Where something of the client's is unread when a connection is closed, the system resets it, and what the client has not
+/// been given of the replies may be lost. So what still comes is taken in, within bounds.
+pub(super) fn part(socket: &TcpStream, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    if socket.shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    let (mut buffer, mut taken) = ([0; 4096], 0);
+    while taken < MAX_PARTING {
+        match rustix::net::recv(socket, &mut buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return,
+            Ok((count, _)) => taken += count,
+            Err(Errno::WOULDBLOCK) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return;
+                }
+                // Whatever it says, the next read tells.
+                let mut watched = [PollFd::new(socket, PollFlags::IN)];
+                let _ = rustix::event::poll(&mut watched, Timespec::try_from(left).ok().as_ref());
+            }
+            Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
 impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.input.get_ref().stream.as_fd()
@@ -206,7 +246,7 @@ impl Read for Input {
             }
             Wait::Until(_) => {
                 if std::mem::take(&mut self.hurried) {
-                    self.stream.set_timeouts(self.idle, self.idle)?;
+                    self.stream.socket().set_read_timeout(Some(self.idle))?;
                 }
                 self.stream.read(buffer)
             }
@@ -217,8 +257,8 @@ impl Read for Input {
                 self.hurried = true;
                 // None at all would be an error.
                 let left = deadline.saturating_duration_since(Instant::now());
-                self.stream
-                    .set_timeouts(left.max(Duration::from_millis(1)), self.idle)?;
+                let left = left.max(Duration::from_millis(1));
+                self.stream.socket().set_read_timeout(Some(left))?;
                 let read = self.stream.read(buffer);
                 self.strange += read.as_ref().map_or(0, |&count| count);
                 read

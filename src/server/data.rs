@@ -1,200 +1,28 @@
-//! Data connections: a fresh listener for each transfer, and the one connection that it accepts.
+//! Data connections: what one transfer's bytes go over.
 
+mod source;
+
+pub(super) use source::DataSource;
+pub use source::PassivePorts;
+
+use super::root::Upload;
 use super::tls::{self, CloseNotify, DataProtection, DataResumption};
 use super::watch::{Cut, Watch};
-use crate::copy::Pace;
+use crate::copy::{CopyError, Pace, Pipe, copy};
 use crate::stream::Stream;
 use cap_std::fs::File;
 use rustix::event::PollFlags;
-use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
-use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::str::FromStr;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Room for the client's own connection beside a few of strangers.
-const BACKLOG: i32 = 8;
 /// How many bytes may flow before the control connection is looked at, when the data never has to be waited for.
 const LOOK_EVERY: u64 = 16 * 1024 * 1024;
+/// As much of an upload, in bytes, is not worth a pipe.
+const FEW: u64 = 64 * 1024;
 /// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
 const SENDFILE_CHUNK: usize = 4 * 1024 * 1024;
-
-/// The ports that data listeners are taken from, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PassivePorts {
-    low: u16,
-    high: u16,
-}
-
-impl PassivePorts {
-    /// Listens on a free port of the range at `address`.
-    ///
-    /// The search begins at a random port, so that nobody can guess the next one (RFC 2577 §8), and goes round once.
-    /// Port 0 is never asked for: with thousands of ports in TIME_WAIT the kernel's own search takes milliseconds.
-    ///
-    /// # Errors
-    /// `AddrInUse` if every port of the range is taken, or what else the system says.
-    pub(super) fn listen(self, address: IpAddr) -> io::Result<DataListener> {
-        let count = u32::from(self.high - self.low) + 1;
-        let start = getrandom::u32()? % count;
-        for step in 0..count {
-            #[allow(clippy::cast_possible_truncation)] // below `count`, which is at most 65,536
-            let port = self.low + ((start + step) % count) as u16;
-            match listen_on(SocketAddr::new(address, port)) {
-                Ok(socket) => return Ok(DataListener { socket, port }),
-                // `bind` may pass and `listen` then find the port in use.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::AddrInUse.into())
-    }
-}
-
-impl FromStr for PassivePorts {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (low, high) = text
-            .split_once('-')
-            .ok_or("expected LOW-HIGH, such as 61000-65535")?;
-        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|&port| port != 0);
-        match (port(low), port(high)) {
-            (Some(low), Some(high)) if low <= high => Ok(Self { low, high }),
-            (Some(_), Some(_)) => Err("the first port is above the last one"),
-            _ => Err("ports are numbers from 1 to 65535"),
-        }
-    }
-}
-
-impl fmt::Display for PassivePorts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.low, self.high)
-    }
-}
-
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // The port may be in TIME_WAIT from the transfer before.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// A port that waits for one data connection. It is free again when this is dropped.
-#[derive(Debug)]
-pub(super) struct DataListener {
-    socket: TcpListener,
-    port: u16,
-}
-
-/// Where the next data connection comes from, as the client's last `EPSV`, `PASV`, `EPRT` or `PORT` has it.
-#[derive(Debug)]
-pub(super) enum DataSource {
-    /// The client connects to a port of ours.
-    Passive(DataListener),
-    /// We connect from this address of ours to that one of the client's.
-    Active(IpAddr, SocketAddr),
-}
-
-impl DataSource {
-    /// Waits at most `timeout` for the connection with `peer`, and frees the port.
-    pub(super) fn open(
-        self,
-        peer: IpAddr,
-        watch: Watch<'_>,
-        timeout: Duration,
-    ) -> Result<DataChannel<'_>, Cut> {
-        match self {
-            Self::Passive(listener) => listener.accept(peer, watch, timeout),
-            Self::Active(local, target) => connect(local, target, watch, timeout),
-        }
-    }
-}
-
-impl DataListener {
-    /// The port.
-    pub(super) const fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Waits for `peer` to connect and frees the port. Connections of anybody else are closed, and the wait goes on
-    /// (RFC 2577 §4).
-    fn accept(
-        self,
-        peer: IpAddr,
-        mut watch: Watch<'_>,
-        timeout: Duration,
-    ) -> Result<DataChannel<'_>, Cut> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            // Strangers that come without end must not hold the wait open for ever.
-            if Instant::now() >= deadline {
-                return Err(Cut::Stalled);
-            }
-            match self.socket.accept() {
-                Ok((socket, from)) if from.ip().to_canonical() == peer => {
-                    socket.set_nonblocking(true).map_err(|_| Cut::Gone)?;
-                    return Ok(DataChannel::new(socket, watch, timeout));
-                }
-                Ok((_, from)) => log::warn!("{from} connected to the data port of {peer}, closed"),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    watch.wait(&self.socket, PollFlags::IN, deadline)?;
-                }
-                // The peer was gone before it was accepted: it may come again.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    log::warn!("cannot accept a data connection of {peer}: {error}");
-                    return Err(Cut::Unreachable);
-                }
-            }
-        }
-    }
-}
-
-/// Connects to where the client listens (RFC 959 §3.2, active mode).
-fn connect(
-    local: IpAddr,
-    target: SocketAddr,
-    mut watch: Watch<'_>,
-    timeout: Duration,
-) -> Result<DataChannel<'_>, Cut> {
-    let unreachable = |error: &io::Error| {
-        log::info!("cannot connect to {target}: {error}");
-        Cut::Unreachable
-    };
-    let begin = || {
-        let socket = Socket::new(
-            Domain::for_address(target),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        // From the address that the client knows: its firewall may let in no other.
-        socket.bind(&SocketAddr::new(local, 0).into())?;
-        socket.set_nonblocking(true)?;
-        match socket.connect(&target.into()) {
-            Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
-                Err(error)
-            }
-            _ => Ok(TcpStream::from(socket)),
-        }
-    };
-    let socket = begin().map_err(|error| unreachable(&error))?;
-    watch.wait(&socket, PollFlags::OUT, Instant::now() + timeout)?;
-    match socket.take_error() {
-        Ok(None) => Ok(DataChannel::new(socket, watch, timeout)),
-        Ok(Some(error)) | Err(error) => Err(unreachable(&error)),
-    }
-}
 
 /// The connection that one transfer's bytes go over.
 ///
@@ -292,26 +120,41 @@ impl<'s> DataChannel<'s> {
     /// The data connection failed or was cut; `InvalidData` if the file became shorter meanwhile; `InvalidInput` if its
     /// file system knows no `sendfile`, or the connection is under TLS, and then nothing was sent.
     pub(super) fn send_file(&mut self, file: &File, start: u64, end: u64) -> io::Result<()> {
-        if self.stream.tls().is_some() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
         let mut at = start;
         let most = self.at_most(SENDFILE_CHUNK);
         while at < end {
             let chunk = usize::try_from(end - at).map_or(most, |left| left.min(most));
             let sent = self.attempt(PollFlags::OUT, |stream| {
-                Ok(rustix::fs::sendfile(
-                    stream.socket(),
-                    file,
-                    Some(&mut at),
-                    chunk,
-                )?)
+                stream.send_file_now(file, &mut at, chunk)
             })?;
             if sent == 0 {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
         Ok(())
+    }
+
+    /// Writes all that comes to an upload: what is more than a little, and in clear, with no copy through this process.
+    ///
+    /// # Errors
+    /// The side that failed; the data connection may have been cut.
+    pub(super) fn receive(&mut self, upload: &mut Upload) -> Result<(), CopyError> {
+        if copy(&mut Read::by_ref(self).take(FEW), upload, |_| {})? < FEW {
+            return Ok(());
+        }
+        let piped = self.stream.tls().is_none().then(Pipe::new);
+        let Some(mut pipe) = piped.and_then(Result::ok) else {
+            return copy(self, upload, |_| {}).map(drop);
+        };
+        let most = self.at_most(usize::MAX);
+        loop {
+            let filled = self.attempt(PollFlags::IN, |stream| pipe.fill(stream.socket(), most));
+            if filled.map_err(CopyError::Read)? == 0 {
+                self.ended = true;
+                return Ok(());
+            }
+            upload.take(&mut pipe)?;
+        }
     }
 
     /// Looks at the control connection without waiting.

@@ -43,6 +43,7 @@ pub(super) fn file(error: &io::Error, path: &VirtualPath) -> Reply {
             (ReplyCode::UNAVAILABLE, "too many links")
         }
         io::ErrorKind::StorageFull => (ReplyCode::NO_SPACE, "no space is left"),
+        io::ErrorKind::TimedOut => (ReplyCode::LOCAL_ERROR, "it took too long"),
         io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             (ReplyCode::OVER_LIMIT, "over the limit")
         }

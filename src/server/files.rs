@@ -3,18 +3,14 @@
 use super::failure;
 use super::root::VirtualPath;
 use super::session::{Session, ok, reply};
-use super::transfer::cut_reply;
 use super::users::Permissions;
-use super::watch::{Cut, Watch};
-use crate::copy::{CHUNK, Checksum, copy};
 use crate::protocol::command::{Arg, TransferType};
-use crate::protocol::entry::{Entry, Kind};
-use crate::protocol::hash::HashAlgorithm;
+use crate::protocol::entry::{Entry, Kind, Perm};
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::time;
 use cap_std::fs::File;
 use jiff::Timestamp;
-use std::io::{self, Write};
+use std::io;
 
 pub(super) fn pwd(session: &mut Session<'_>) -> io::Result<Reply> {
     reply(
@@ -183,35 +179,6 @@ pub(super) fn mlst(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<
     ))
 }
 
-/// draft-bryan-ftpext-hash §3.2.
-pub(super) fn hash(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
-    let algorithm = session.hash;
-    match checksum(session, name.as_str(), algorithm)? {
-        Ok((path, size, digest)) => reply(
-            ReplyCode::FILE_STATUS,
-            format!("{algorithm} 0-{size} {digest} {path}"),
-        ),
-        Err(refusal) => Ok(refusal),
-    }
-}
-
-/// `XSHA256` and the like. Some clients put the name in quotes.
-pub(super) fn xhash(
-    session: &mut Session<'_>,
-    algorithm: HashAlgorithm,
-    name: &Arg,
-) -> io::Result<Reply> {
-    let name = name.as_str();
-    let name = name
-        .strip_prefix('"')
-        .and_then(|name| name.strip_suffix('"'))
-        .unwrap_or(name);
-    match checksum(session, name, algorithm)? {
-        Ok((_, _, digest)) => reply(ReplyCode::FILE_ACTION_DONE, digest.to_uppercase()),
-        Err(refusal) => Ok(refusal),
-    }
-}
-
 /// RFC 959 §4.1.3 and appendix II: a quote in the path is doubled.
 fn quoted(path: &VirtualPath) -> String {
     format!("\"{}\"", path.as_str().replace('"', "\"\""))
@@ -262,13 +229,13 @@ fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, E
         let mut entry = Entry::new(path.as_str(), Kind::File);
         entry.size = Some(size);
         // RFC 3659 §7.5.5: it can be appended to and written over, and not read.
-        entry.perm = Some("aw".to_owned());
+        entry.perm = Some(Perm::of("aw"));
         Ok((path, entry))
     })
 }
 
 /// What this account's cut upload of a path has left.
-fn partial(session: &Session<'_>, path: &VirtualPath) -> io::Result<(File, u64)> {
+pub(super) fn partial(session: &Session<'_>, path: &VirtualPath) -> io::Result<(File, u64)> {
     if !session.permissions().allow(Permissions::UPLOAD) {
         return Err(io::ErrorKind::NotFound.into());
     }
@@ -294,68 +261,5 @@ fn set_modified(session: &Session<'_>, time: Timestamp, name: &Arg) -> Result<Vi
     match session.root().set_modified(&path, time.into()) {
         Ok(()) => Ok(path),
         Err(error) => Err(failure::file(&error, &path)),
-    }
-}
-
-/// A checksum of a whole file, or of what this account can go on from, with its size in bytes. A large file takes long, and
-/// is stopped by what stops a transfer.
-fn checksum(
-    session: &mut Session<'_>,
-    name: &str,
-    algorithm: HashAlgorithm,
-) -> io::Result<Result<(VirtualPath, u64, String), Reply>> {
-    let path = match session.path(name) {
-        Ok(path) => path,
-        Err(error) => return Ok(Err(failure::bad_path(error, false))),
-    };
-    let whole = if session.permissions().allow(Permissions::DOWNLOAD) {
-        session.root().read(&path)
-    } else {
-        Err(io::ErrorKind::NotFound.into())
-    };
-    let found = whole.or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => partial(session, &path).map_err(|_| error),
-        _ => Err(error),
-    });
-    let mut file = match found {
-        Ok((file, _)) => file,
-        Err(error) => return Ok(Err(failure::file(&error, &path))),
-    };
-    let activity = format!("{algorithm} of {path}");
-    let mut watched = Watched {
-        checksum: Checksum::new(algorithm),
-        watch: Watch::new(&mut session.control, &session.shared.phase, &activity),
-        cut: None,
-    };
-    match (
-        copy(&mut file, &mut watched, &mut vec![0; CHUNK], |_| {}),
-        watched.cut,
-    ) {
-        (Ok(size), _) => Ok(Ok((path, size, watched.checksum.finish()))),
-        (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED).map(Err),
-        (Err(error), None) => Ok(Err(failure::file(&error.into(), &path))),
-    }
-}
-
-/// A checksum during which the control connection is watched.
-struct Watched<'s> {
-    checksum: Checksum,
-    watch: Watch<'s>,
-    /// Why it refuses to go on, if it does.
-    cut: Option<Cut>,
-}
-
-impl Write for Watched<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.watch.glance().map_err(|cut| {
-            self.cut = Some(cut);
-            io::Error::from(io::ErrorKind::ConnectionAborted)
-        })?;
-        self.watch.moved += bytes.len() as u64;
-        self.checksum.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -53,9 +53,11 @@ pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 }
 
 pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result<Reply> {
-    let Login::Named(name) = std::mem::replace(&mut session.login, Login::None) else {
+    let Login::Named(name) = &mut session.login else {
         return reply(ReplyCode::BAD_SEQUENCE, "Send USER first.");
     };
+    let name = std::mem::take(name);
+    session.login = Login::None;
     let users = &session.shared.users;
     match users.log_in(&name, password, session.peer.ip()) {
         Ok(member) => enter(session, member),

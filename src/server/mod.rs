@@ -1,12 +1,17 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
 
 mod ascii;
+mod checksum;
+mod config;
 mod content;
 mod control;
 mod data;
 mod entrance;
 mod failure;
 mod files;
+mod glob;
+mod guard;
+mod heap;
 mod info;
 mod listing;
 mod login;
@@ -22,78 +27,30 @@ mod transfer;
 mod users;
 mod watch;
 
+pub use config::{Config, Limits};
 pub use data::PassivePorts;
+pub use root::Durability;
 pub use sandbox::{Sandbox, keep_memory_private};
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
 pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
+use checksum::Checksums;
 use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
 use tls::Tls;
 use users::Users;
-
-/// What a server is to do.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where to listen for control connections. Port 0 lets the system pick one.
-    pub address: SocketAddr,
-    /// Where to listen for control connections that begin with a TLS handshake.
-    pub tls_address: Option<SocketAddr>,
-    /// What is done about TLS.
-    pub tls: TlsOptions,
-    /// The folder to serve. It must exist.
-    pub root: PathBuf,
-    /// Where data listeners take their ports from.
-    pub passive_ports: PassivePorts,
-    /// What 227 tells clients, when they reach this host under another address than its own.
-    pub public_address: Option<Ipv4Addr>,
-    /// What a login without a password may do; `None` lets nobody in.
-    pub anonymous: Option<Access>,
-    /// The file with the accounts, if there are any.
-    pub users: Option<PathBuf>,
-    /// How long a cut upload is kept for its owner to go on from.
-    pub keep_partials: Duration,
-    /// Whether the thread that binds, and all that it starts later, give up what the server does not need.
-    pub sandbox: Sandbox,
-    /// How much of everything there may be.
-    pub limits: Limits,
-}
-
-/// Bounds of what clients may take up, and deadlines of everything that waits.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Sessions at a time.
-    pub clients: usize,
-    /// Sessions at a time from one IP address.
-    pub clients_per_address: usize,
-    /// How long a session may take to be logged in.
-    pub login: Duration,
-    /// Logins that may fail in a session before it is ended.
-    pub login_attempts: u32,
-    /// Passwords that are hashed at a time.
-    pub hash_jobs: usize,
-    /// How long a session may send no command.
-    pub idle: Duration,
-    /// How long a TLS handshake may take.
-    pub handshake: Duration,
-    /// How long a data connection may take to come, and how long it may move nothing.
-    pub data: Duration,
-    /// How long transfers may go on after the server was told to stop.
-    pub drain: Duration,
-}
 
 /// A server that listens.
 #[derive(Debug)]
@@ -110,6 +67,7 @@ pub(crate) struct Shared {
     tls: Tls,
     root: Root,
     users: Users,
+    checksums: Checksums,
     phase: Phase,
     sessions: Mutex<Sessions>,
 }
@@ -130,7 +88,7 @@ impl Server {
     /// The folder cannot be opened, the users file cannot be used, the address cannot be listened on, or the sandbox that is
     /// required cannot be made; the text says why and what to do.
     pub fn bind(config: Config) -> Result<Self> {
-        let root = Root::open(&config.root).with_context(|| {
+        let root = Root::open(&config.root, config.durability).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
         })?;
         let users = Users::new(
@@ -147,6 +105,7 @@ impl Server {
             tls,
             root,
             users,
+            checksums: Checksums::default(),
             phase: Phase::default(),
             sessions: Mutex::default(),
         };
@@ -251,6 +210,7 @@ impl Shared {
                 let socket = Arc::clone(&socket);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
                     session::run(&guard.shared, socket, peer, entrance);
+                    heap::tidy();
                 });
                 match started {
                     Ok(_) => return,
@@ -266,6 +226,7 @@ impl Shared {
         let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
         // One small write to a new connection does not block, and if it fails nobody is there to be told.
         let _ = (&*socket).write_all(reply.to_string().as_bytes());
+        control::part(&socket, Duration::ZERO);
     }
 
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
@@ -321,12 +282,12 @@ impl Shared {
     }
 }
 
-/// The sessions that are open.
+/// The sessions that are open, in trees: a hash table would stay as large as it once was.
 #[derive(Debug, Default)]
 struct Sessions {
     last: u64,
-    sockets: HashMap<u64, Arc<TcpStream>>,
-    addresses: HashMap<IpAddr, usize>,
+    sockets: BTreeMap<u64, Arc<TcpStream>>,
+    addresses: BTreeMap<IpAddr, usize>,
 }
 
 /// A session's place among those of the server, given back on drop.

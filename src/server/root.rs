@@ -9,7 +9,8 @@ mod upload;
 pub(super) use listing::Listing;
 pub(super) use path::{PathError, VirtualPath};
 pub(super) use quota::Bounds;
-pub(super) use upload::Start;
+pub use upload::Durability;
+pub(super) use upload::{Start, Upload};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{
@@ -31,6 +32,7 @@ const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     dir: Arc<Dir>,
+    durability: Durability,
     bounds: Bounds,
     /// What is booked against the quota, if there is one.
     ledger: Option<Arc<Ledger>>,
@@ -42,10 +44,11 @@ impl Root {
     ///
     /// # Errors
     /// It does not exist, is no folder, or may not be read.
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, durability: Durability) -> io::Result<Self> {
         let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
         Ok(Self {
             dir: Arc::new(dir),
+            durability,
             bounds: Bounds::default(),
             ledger: None,
             ledgers: Arc::default(),
@@ -60,17 +63,22 @@ impl Root {
         let path = self
             .resolve(&VirtualPath::root(), name)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let dir = match self.dir.open_dir(path.relative()) {
+        let open = || self.dir.open_dir(path.relative());
+        let dir = if path == VirtualPath::root() {
             // A descriptor is spared for each session that has all of the folder.
-            _ if path == VirtualPath::root() => Arc::clone(&self.dir),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.dir.create_dir_all(path.relative())?;
-                Arc::new(self.dir.open_dir(path.relative())?)
-            }
-            opened => Arc::new(opened?),
+            Arc::clone(&self.dir)
+        } else {
+            Arc::new(match open() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.dir.create_dir_all(path.relative())?;
+                    open()?
+                }
+                opened => opened?,
+            })
         };
         Ok(Self {
             dir,
+            durability: self.durability,
             bounds,
             ledger: bounds.quota.map(|_| self.ledgers.of(&path)),
             ledgers: Arc::clone(&self.ledgers),
@@ -194,7 +202,7 @@ mod tests {
     fn with_file() -> (tempfile::TempDir, Root, VirtualPath) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("f"), "old").unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = Root::open(folder.path(), Durability::Full).unwrap();
         let path = root.resolve(&VirtualPath::root(), "f").unwrap();
         (folder, root, path)
     }
@@ -209,8 +217,9 @@ mod tests {
         dropped.write_all(b"half of the ne").unwrap();
         assert_eq!(names(), 2);
         assert_eq!(
-            root.list(&VirtualPath::root(), Access::Full.into())
+            root.list(&VirtualPath::root(), Access::Full.into(), None)
                 .unwrap()
+                .filter(|entry| matches!(entry, Ok(Some(_))))
                 .count(),
             1
         );

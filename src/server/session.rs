@@ -1,4 +1,4 @@
-//! One client's session: the command loop, the guard of who may do what, and the dispatch.
+//! One client's session: the command loop and the dispatch.
 
 use super::control::Control;
 use super::data::DataSource;
@@ -6,8 +6,8 @@ use super::entrance::Entrance;
 use super::login::Login;
 use super::protection::{self, Protection};
 use super::root::{PathError, Root, VirtualPath};
-use super::users::{ANONYMOUS, Permissions};
-use super::{Shared, content, files, info, listing, login, ports};
+use super::users::ANONYMOUS;
+use super::{Shared, checksum, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
 use crate::protocol::entry::FactSet;
@@ -67,18 +67,22 @@ pub(super) struct Session<'s> {
 pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, entrance: Entrance) {
     let began = Instant::now();
     log::info!("{peer} connected");
-    let outcome = match Session::new(shared, socket, peer) {
+    let (outcome, control) = match Session::new(shared, socket, peer) {
         Ok(mut session) => {
             let served = session.serve(entrance);
-            session.control.finish();
-            served.unwrap_or_else(|error| session.lost(&error))
+            let outcome = served.unwrap_or_else(|error| session.lost(&error));
+            // All else that it holds is given back before the end of its connection is waited for.
+            (outcome, Some(session.into_control()))
         }
-        Err(error) => error.to_string(),
+        Err(error) => (error.to_string(), None),
     };
     log::info!(
         "{peer} disconnected after {:.3} s: {outcome}",
         began.elapsed().as_secs_f64()
     );
+    if let Some(control) = control {
+        control.finish();
+    }
 }
 
 impl<'s> Session<'s> {
@@ -187,6 +191,10 @@ impl<'s> Session<'s> {
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 
+    fn into_control(self) -> Control {
+        self.control
+    }
+
     fn close(&mut self, why: &str) -> io::Result<String> {
         self.control
             .send(&Reply::new(ReplyCode::NOT_AVAILABLE, why))?;
@@ -275,8 +283,8 @@ impl<'s> Session<'s> {
             Command::Mdtm(path) => files::mdtm(self, path),
             Command::Mfmt(time, path) => files::mfmt(self, *time, path),
             Command::Mlst(path) => files::mlst(self, path.as_ref()),
-            Command::Hash(path) => files::hash(self, path),
-            Command::XHash(algorithm, path) => files::xhash(self, *algorithm, path),
+            Command::Hash(path) => checksum::hash(self, path),
+            Command::XHash(algorithm, path) => checksum::xhash(self, *algorithm, path),
             Command::Epsv(on) => ports::epsv(self, *on),
             Command::Pasv => ports::pasv(self),
             Command::Eprt(target) => ports::port(self, target.0),
@@ -302,32 +310,6 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Whether this session may give this command at all.
-    fn permit(&self, command: &Command) -> Result<(), Reply> {
-        let Some(needed) = needed(command) else {
-            return Ok(());
-        };
-        if let Some(refusal) = self.refuse_data_in_clear(command) {
-            return Err(refusal);
-        }
-        match &self.login {
-            Login::Done(member, _) if member.account.permissions.allow(needed) => Ok(()),
-            Login::Done(..) => Err(self.denied(&format!("use {}", command.verb()))),
-            Login::None | Login::Named(_) => Err(Reply::new(
-                ReplyCode::NOT_LOGGED_IN,
-                "Log in with USER and PASS first.",
-            )),
-        }
-    }
-
-    /// What the account that is logged in may do.
-    pub(super) fn permissions(&self) -> Permissions {
-        match &self.login {
-            Login::Done(member, _) => member.account.permissions,
-            Login::None | Login::Named(_) => Permissions::NONE,
-        }
-    }
-
     /// The folder that is served, or what of it is the account's.
     pub(super) fn root(&self) -> &Root {
         match &self.login {
@@ -346,59 +328,9 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// The refusal of what this account may not do.
-    pub(super) fn denied(&self, what: &str) -> Reply {
-        let text = format!("Permission denied: {} may not {what}.", self.login.name());
-        Reply::new(ReplyCode::UNAVAILABLE, text)
-    }
-
     /// The path that a client's word means.
     pub(super) fn path(&self, name: &str) -> Result<VirtualPath, PathError> {
         self.root().resolve(&self.cwd, name)
-    }
-}
-
-/// What an account needs for a command, any of it; `None` where no login is needed.
-fn needed(command: &Command) -> Option<Permissions> {
-    match command {
-        Command::User(_)
-        | Command::Pass(_)
-        | Command::Auth(_)
-        | Command::Pbsz(_)
-        | Command::Prot(_)
-        | Command::Ccc
-        | Command::Quit
-        | Command::Feat
-        | Command::Opts(_)
-        | Command::Clnt(_)
-        | Command::Host(_)
-        | Command::Syst
-        | Command::Noop
-        | Command::Help(_)
-        | Command::Stat(None)
-        | Command::Abor
-        | Command::Site(Site::Help) => None,
-        Command::Retr(_) => Some(Permissions::DOWNLOAD),
-        Command::Stor(_)
-        | Command::Appe(_)
-        | Command::Stou(_)
-        | Command::Mfmt(..)
-        | Command::Site(Site::Utime(..)) => Some(Permissions::UPLOAD),
-        Command::Mkd(_) => Some(Permissions::MKDIR),
-        Command::Dele(_) | Command::Rmd(_) => Some(Permissions::DELETE),
-        Command::Rnfr(_) | Command::Rnto(_) => Some(Permissions::RENAME),
-        Command::Site(Site::Chmod(..)) => Some(Permissions::CHMOD),
-        Command::List(_) | Command::Nlst(_) | Command::Mlsd(_) | Command::Stat(Some(_)) => {
-            Some(Permissions::LIST)
-        }
-        // The handlers tell who can only upload no more than what that one's own cut uploads have left.
-        Command::Size(_) | Command::Mdtm(_) | Command::Mlst(_) => {
-            Some(Permissions::SEE.and(Permissions::UPLOAD))
-        }
-        Command::Hash(_) | Command::XHash(..) => {
-            Some(Permissions::DOWNLOAD.and(Permissions::UPLOAD))
-        }
-        _ => Some(Permissions::NONE),
     }
 }
 

@@ -33,6 +33,19 @@ pub struct TlsOptions {
     pub plain_passwords: bool,
 }
 
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            mode: TlsMode::Offer,
+            certificate: None,
+            state: None,
+            data_resumption: DataResumption::Offer,
+            close_notify: CloseNotify::Require,
+            plain_passwords: false,
+        }
+    }
+}
+
 /// Whether sessions are protected by TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlsMode {

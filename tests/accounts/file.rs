@@ -17,6 +17,10 @@ fn a_file_that_is_no_good_ends_the_start() {
             "[anna]\npassword = 's3cret'\npermissions = 'read'",
             "line 2, column 12: anna: password is no argon2id hash",
         ),
+        (
+            &account("anna", "permissions = 'read'").replace("m=7168,t=5", "m=7168,t=4"),
+            "line 2, column 12: anna: password is too weak: m is at least 7168, and m times t 35840; ftp-server user passwd",
+        ),
     ] {
         let users = UsersFile::new(text);
         let errors = refusal(users.path().to_str().expect("UTF-8"));

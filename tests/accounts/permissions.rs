@@ -100,9 +100,9 @@ fn each_permission_allows_its_commands_and_no_others() {
 fn the_perm_fact_tells_what_the_account_may_do() {
     for (permissions, folder, file) in [
         ("'read'", "el", "r"),
-        ("['list', 'upload']", "elc", "aw"),
-        ("['download', 'delete']", "edp", "rd"),
-        ("'full'", "elcmdfp", "rawdf"),
+        ("['list', 'upload']", "cel", "aw"),
+        ("['download', 'delete']", "dep", "dr"),
+        ("'full'", "cdeflmp", "adfrw"),
     ] {
         let users = UsersFile::new(&account("anna", &format!("permissions = {permissions}")));
         let server = users.server(&[]);

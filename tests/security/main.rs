@@ -1,7 +1,9 @@
 //! What `SECURITY.md` says of the server, shown from outside: where its process can get, and what strangers can make it do.
 
+mod checksums;
 mod document;
 mod limits;
+mod listings;
 mod races;
 mod sandbox;
 

@@ -4,16 +4,13 @@ use crate::support::{Server, names_in};
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
 };
-use multi_client_ftp::server::{
-    self, CloseNotify, Config, DataResumption, Limits, Sandbox, TlsMode, TlsOptions,
-};
+use multi_client_ftp::server::{self, Config, TlsMode, TlsOptions};
 use rustix::process::Signal;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 use tempfile::TempDir;
 
 /// Whether the kernel has what the server's sandbox is made of. The tests say of either kind of kernel what has to be.
@@ -170,32 +167,11 @@ fn config(root: &Path) -> Config {
     Config {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         root: root.to_owned(),
-        passive_ports: "61000-65535".parse().expect("a range"),
-        public_address: None,
-        anonymous: None,
-        users: None,
-        keep_partials: Duration::from_secs(60),
-        tls_address: None,
         tls: TlsOptions {
             mode: TlsMode::Off,
-            certificate: None,
-            state: None,
-            data_resumption: DataResumption::Offer,
-            close_notify: CloseNotify::Require,
-            plain_passwords: true,
+            ..TlsOptions::default()
         },
-        sandbox: Sandbox::Auto,
-        limits: Limits {
-            clients: 1,
-            clients_per_address: 1,
-            login: Duration::from_secs(1),
-            login_attempts: 1,
-            hash_jobs: 1,
-            idle: Duration::from_secs(1),
-            handshake: Duration::from_secs(1),
-            data: Duration::from_secs(1),
-            drain: Duration::from_secs(1),
-        },
+        ..Config::default()
     }
 }
 

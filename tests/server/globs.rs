@@ -52,6 +52,8 @@ fn nlst_sends_what_matches() {
         ("sp *", &["sp ace.txt"]),
         ("d*", &["dir"]),
         ("d?r", &["dir"]),
+        ("*.{TXT,c}", &["st*r.c", "two.TXT"]),
+        ("{one,dir/in}.*", &[]),
         // With the words before it, so that what comes back can be fetched.
         ("dir/*.txt", &["dir/in.txt"]),
         ("/dir/*.txt", &["/dir/in.txt"]),

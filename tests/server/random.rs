@@ -112,10 +112,9 @@ struct Line(Vec<u8>);
 impl Line {
     /// Whether it is surely a command, allowed or not.
     fn is_command(&self) -> bool {
-        PLAIN
-            .iter()
-            .chain(&TRANSFERS)
-            .any(|command| self.0.ends_with(command.as_bytes()) && self.0.len() <= command.len() + 4)
+        PLAIN.iter().chain(&TRANSFERS).any(|command| {
+            self.0.ends_with(command.as_bytes()) && self.0.len() <= command.len() + 4
+        })
     }
 }
 

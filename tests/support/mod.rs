@@ -18,6 +18,7 @@ mod server;
 mod sockets;
 mod tls;
 mod trees;
+mod users;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
@@ -33,6 +34,7 @@ pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
 pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};
+pub(crate) use users::{UsersFile, account, costly_account};
 
 use std::path::Path;
 use std::thread;

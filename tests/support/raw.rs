@@ -225,13 +225,11 @@ impl Raw {
         reply
     }
 
-    /// Reads the end of the connection.
+    /// Reads the end of the connection, and no reset.
     #[track_caller]
     pub(crate) fn expect_closed(&mut self) {
         let mut rest = Vec::new();
         match self.control.read_to_end(&mut rest) {
-            // A server that closes with bytes of ours unread makes a reset of it.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
             Ok(0) => {}
             Ok(_) => panic!("expected the end, got \"{}\"", rest.escape_ascii()),
             Err(error) => panic!("expected the end of the connection, got {error}"),

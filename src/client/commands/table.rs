@@ -3,7 +3,7 @@
 use super::Completes::{
     Bookmarks, Downloads, Local, LocalFolders, Nothing, Remote, RemoteFolders, Verbs,
 };
-use super::{Completes, Handler, Verb, files, local, mirror, remote, session};
+use super::{Completes, Handler, Verb, files, local, mirror, remote, session, view};
 
 /// A row: a verb that talks to the server, has no other names, and for which Tab offers nothing.
 const fn row(usage: &'static str, name: &'static str, help: &'static str, run: Handler) -> Verb {
@@ -124,13 +124,13 @@ pub const VERBS: [Verb; 39] = [
         "cat FILE...",
         "cat",
         "Write files to standard output",
-        files::cat,
+        view::cat,
     ).completes(&[Remote]),
     row(
         "more FILE...",
         "more",
         "Show files a screenful at a time",
-        files::more,
+        view::more,
     ).also(&["page"]).completes(&[Remote]),
     row(
         "rm FILE...",

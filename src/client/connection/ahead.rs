@@ -1,14 +1,50 @@
 //! Commands that are sent before the replies to those before them have come, to a server that answers such.
 
 use super::Connection;
+use crate::client::error::Trouble;
+use crate::client::text;
 use crate::protocol::command::{Command, TransferType};
-use crate::protocol::reply::{Class, Reply};
+use crate::protocol::reply::{Class, Reply, ReplyError};
 use anyhow::Result;
+use std::io::Write;
 
 impl Connection {
     /// Whether the server is known to answer in their order whatever commands are sent ahead.
     pub(in crate::client) const fn answers_ahead(&self) -> bool {
         self.abilities.prepares > 1
+    }
+
+    /// Sends a command with those that follow it, once one is sent alone or a reply is waited for. A server that is not known
+    /// to answer what is sent ahead gets it at once.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub(in crate::client) fn post(&mut self, command: &Command) -> Result<()> {
+        if !self.answers_ahead() {
+            return self.write(command);
+        }
+        self.is_usable()?;
+        log::debug!("> {}", text::clean(&command.to_string()));
+        Ok(command.write_to(&mut self.outgoing)?)
+    }
+
+    /// Sends what was posted.
+    pub(super) fn flush(&mut self, to: &str) -> Result<()> {
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        let sent = self.control.get_mut().stream.write_all(&self.outgoing);
+        self.outgoing.clear();
+        sent.map_err(|error| self.break_off(to, ReplyError::Io(error)))
+    }
+
+    /// # Errors
+    /// [`Trouble::Lost`] if the connection is of no more use.
+    pub(super) fn is_usable(&self) -> Result<(), Trouble> {
+        match self.broken {
+            true => Err(Trouble::Lost("the connection is lost".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Sends commands, all at once where the server answers what is sent ahead, and gives their last replies, whatever those
@@ -19,9 +55,7 @@ impl Connection {
     pub(in crate::client) fn batch(&mut self, commands: &[Command]) -> Result<Vec<Reply>> {
         let ahead = self.answers_ahead();
         if ahead {
-            commands
-                .iter()
-                .try_for_each(|command| self.write(command))?;
+            commands.iter().try_for_each(|command| self.post(command))?;
         }
         let reply = |command: &Command| {
             if !ahead {

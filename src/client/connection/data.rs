@@ -3,12 +3,13 @@
 use super::{Connection, FAREWELL, Limits};
 use crate::client::error::Trouble;
 use crate::client::interrupt;
-use crate::copy::Pace;
+use crate::copy::{CopyError, Pace, Pipe, copy};
 use crate::stream::{Stream, timed_out};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -17,6 +18,11 @@ use std::time::{Duration, Instant};
 /// So many `NOOP`s are sent in a transfer at the most. There are servers that answer none before its end, and those that
 /// take up no more lines meanwhile, so that an `ABOR` would go unheard.
 const MOST_PULSES: u32 = 50;
+
+/// The most that one `sendfile` is asked to move: between two of them Ctrl-C is looked for.
+const SENDFILE_CHUNK: usize = 1024 * 1024;
+/// What is no more than this is not worth a pipe.
+const FEW: u64 = 64 * 1024;
 
 /// A data connection. Nobody waits for it longer than its limit, nor after Ctrl-C.
 #[derive(Debug)]
@@ -59,6 +65,64 @@ impl<'c> Data<'c> {
     /// The operating system refuses.
     pub fn set_reset_on_close(&self, on: bool) -> io::Result<()> {
         self.stream.set_reset_on_close(on)
+    }
+
+    /// Moves what comes to where a file stands, but no more than `most` bytes, and tells `moved` of every piece. Returns the
+    /// number of bytes.
+    ///
+    /// # Errors
+    /// The side that failed; what went before has been written.
+    pub fn receive(
+        mut self,
+        file: &mut File,
+        most: u64,
+        mut moved: impl FnMut(u64),
+    ) -> Result<u64, CopyError> {
+        let piped = most > FEW && self.stream.tls().is_none();
+        let Some(mut pipe) = piped.then(Pipe::new).and_then(Result::ok) else {
+            return copy(&mut self.take(most), file, moved);
+        };
+        let mut total = 0;
+        while total < most {
+            let count = self.patiently(PollFlags::IN, |stream, chunk| {
+                pipe.fill(stream.socket(), at_most(chunk, most - total))
+            });
+            match count.map_err(CopyError::Read)? {
+                0 => break,
+                count => total += count as u64,
+            }
+            pipe.empty(file, &mut moved)?;
+        }
+        Ok(total)
+    }
+
+    /// Sends a file from byte `start` to its end, and tells `moved` of every piece. Returns the number of bytes.
+    ///
+    /// # Errors
+    /// The side that failed.
+    pub fn send(
+        &mut self,
+        file: &mut File,
+        start: u64,
+        mut moved: impl FnMut(u64),
+    ) -> Result<u64, CopyError> {
+        let mut at = start;
+        loop {
+            let sent = self.patiently(PollFlags::OUT, |stream, chunk| {
+                stream.send_file_now(file, &mut at, chunk.min(SENDFILE_CHUNK))
+            });
+            match sent {
+                Ok(0) => return Ok(at - start),
+                Ok(count) => moved(count as u64),
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput && at == start => break,
+                Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                    return Err(CopyError::Read(error));
+                }
+                Err(error) => return Err(CopyError::Write(error)),
+            }
+        }
+        file.seek(SeekFrom::Start(start)).map_err(CopyError::Read)?;
+        copy(file, self, moved)
     }
 
     /// Tells the server that all has been written. Under TLS the server says so too, and what else it has to say to the next
@@ -164,6 +228,11 @@ impl Write for Data<'_> {
     }
 }
 
+/// `chunk`, or all that is left if that is less.
+fn at_most(chunk: usize, left: u64) -> usize {
+    usize::try_from(left).map_or(chunk, |left| left.min(chunk))
+}
+
 /// A connection to a data port that is being made.
 #[derive(Debug)]
 pub(in crate::client) struct Connecting {
@@ -177,10 +246,10 @@ impl Connecting {
         let begin = || {
             let socket = Socket::new(
                 Domain::for_address(address),
-                Type::STREAM,
+                // Data that cannot be moved at once is waited for by `poll`.
+                Type::STREAM.nonblocking(),
                 Some(Protocol::TCP),
             )?;
-            socket.set_nonblocking(true)?;
             match socket.connect(&address.into()) {
                 Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
                     Err(error)
@@ -228,11 +297,7 @@ impl Connecting {
         interrupt::wait(socket.as_fd(), PollFlags::OUT, left, true)?;
         match socket.take_error()? {
             Some(error) => Err(error),
-            None => {
-                // Data that cannot be moved at once is waited for by `poll`; a close must wait for nothing.
-                socket.set_nonblocking(false)?;
-                Ok(Stream::from(socket))
-            }
+            None => Ok(Stream::from(socket)),
         }
     }
 }

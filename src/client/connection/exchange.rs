@@ -80,9 +80,9 @@ impl Connection {
         let image = self.image_type().filter(|_| moves_file(command));
         let before = image.iter().chain(&[Command::Epsv(Epsv::Same)]);
         for command in before.chain(&rest) {
-            self.write(command)?;
+            self.post(command)?;
         }
-        self.write(command)?;
+        self.post(command)?;
         if image.is_some() {
             let reply = self.final_reply("TYPE", self.limits.silence)?;
             // What has been asked for already must not come as another type.
@@ -164,6 +164,7 @@ impl Connection {
     /// [`Trouble::Lost`]: it did say something, and it is not known what that belongs to.
     pub(in crate::client) fn stays_quiet(&mut self, limit: Duration) -> Result<bool> {
         let deadline = Instant::now() + limit;
+        self.flush("a transfer")?;
         loop {
             if self.control.buffer().is_empty() {
                 let left = deadline.saturating_duration_since(Instant::now());

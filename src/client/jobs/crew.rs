@@ -211,6 +211,8 @@ impl Crew {
     /// Tells what a job has come to, and lets the others know.
     pub(super) fn settle(&self, job: &Job, outcome: Result<Done>) {
         let mut told = Vec::new();
+        // Who waits, waits for jobs or for the end of them.
+        let opened = matches!(outcome, Ok(Done::Opened(_)));
         let mut queue = self.queue();
         match outcome {
             Ok(Done::Moved(moved)) => {
@@ -247,8 +249,13 @@ impl Crew {
         }
         told.iter().for_each(Event::tell);
         // Only now: whoever waits for the end of it all must not find a line missing.
-        self.queue().active -= 1;
-        self.changed.notify_all();
+        let mut queue = self.queue();
+        queue.active -= 1;
+        let news = opened || queue.active == 0 || queue.stopped;
+        drop(queue);
+        if news {
+            self.changed.notify_all();
+        }
     }
 
     fn moved(&self, job: &Job, moved: Moved) -> Event {

@@ -188,7 +188,7 @@ impl<'c> Pipeline<'c> {
     fn send(&mut self, command: &Command, step: Step) {
         self.owed.push_back(step);
         // One that could not be sent has no reply, which is noticed when it is waited for.
-        if let Err(error) = self.connection.write(command) {
+        if let Err(error) = self.connection.post(command) {
             log::debug!("{error:#}");
         }
     }

@@ -8,7 +8,7 @@ use crate::client::login::Login;
 use crate::client::part::Part;
 use crate::client::progress::Meter;
 use crate::client::transfer::Moved;
-use crate::copy::{CHUNK, CopyError, copy};
+use crate::copy::{CopyError, copy};
 use crate::protocol::command::{Arg, Command};
 use anyhow::Result;
 use std::collections::VecDeque;
@@ -174,14 +174,9 @@ fn one(
             let text = "the server does not send a file from its middle; get it without --segments";
             return Err(Trouble::Failed(text.to_owned()).into());
         }
-        let copied = copy(
-            &mut data.take(end - begin),
-            to,
-            &mut vec![0; CHUNK],
-            |count| {
-                meter.moved(count);
-            },
-        );
+        let copied = copy(&mut data.take(end - begin), to, |count| {
+            meter.moved(count);
+        });
         match copied {
             Ok(_) => Ok(()),
             Err(CopyError::Write(error)) => Err(Trouble::Local(error.to_string()).into()),

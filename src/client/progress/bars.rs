@@ -27,6 +27,7 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new() -> Self {
+        block::begin();
         Self {
             total: Pace::since(Instant::now()),
             colours: screen::takes_colours(&io::stderr()),

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget, TermLike};
 use rustix::termios::tcgetwinsize;
 use std::io::{self, Write};
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// Erases all below the cursor, which is where the block begins.
@@ -27,8 +28,19 @@ static BLOCK: Mutex<Block> = Mutex::new(Block {
     lines: Vec::new(),
 });
 
+/// Whether there may be bars: where there never were any, a line need not be written around them.
+static USED: AtomicBool = AtomicBool::new(false);
+
+/// There will be bars.
+pub(super) fn begin() {
+    USED.store(true, Ordering::Relaxed);
+}
+
 /// Does something with standard error while no bars are there.
 pub(in crate::client) fn aside<T>(write: impl FnOnce() -> T) -> T {
+    if !USED.load(Ordering::Relaxed) {
+        return write();
+    }
     let written = BARS.suspend(write);
     put();
     written

@@ -1,14 +1,16 @@
 //! The entries of a folder, and what each account is told of them.
 
 use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading};
-use crate::protocol::entry::{Entry, Kind};
+use crate::protocol::entry::{Entry, Kind, Perm, Unique};
+use crate::server::glob::Glob;
 use crate::server::users::Permissions;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Stat};
 use std::io;
 
-/// The entries of a folder, one after the other: the folder is never held in memory as a whole.
+/// The entries of a folder, one after the other: the folder is never held in memory as a whole. `None` stands for an entry
+/// that is not told of, so that whoever walks through many of these gets to do something else between them.
 #[derive(Debug)]
 pub(in crate::server) struct Listing {
     root: Root,
@@ -16,6 +18,7 @@ pub(in crate::server) struct Listing {
     walk: rustix::fs::Dir,
     path: VirtualPath,
     permissions: Permissions,
+    only: Option<Glob>,
     /// How many names no client could be told of: not UTF-8, or with a control character.
     left_out: usize,
 }
@@ -34,7 +37,7 @@ impl Root {
         Ok(facts.entry(path.as_str().to_owned(), permissions))
     }
 
-    /// Begins to list a folder.
+    /// Begins to list a folder, or what of it matches `only`.
     ///
     /// # Errors
     /// `NotADirectory`, or what else the system says.
@@ -42,6 +45,7 @@ impl Root {
         &self,
         path: &VirtualPath,
         permissions: Permissions,
+        only: Option<Glob>,
     ) -> io::Result<Listing> {
         let dir = self.dir.open_dir(path.relative())?;
         let walk = rustix::fs::Dir::new(open_for_reading(&dir)?.into_std())?;
@@ -51,6 +55,7 @@ impl Root {
             walk,
             path: path.clone(),
             permissions,
+            only,
             left_out: 0,
         })
     }
@@ -74,27 +79,29 @@ impl Listing {
 }
 
 impl Iterator for Listing {
-    type Item = io::Result<Entry>;
+    type Item = io::Result<Option<Entry>>;
 
-    fn next(&mut self) -> Option<io::Result<Entry>> {
-        loop {
-            let raw = match self.walk.next()? {
-                Ok(raw) => raw,
-                Err(error) => return Some(Err(error.into())),
-            };
-            let name = match raw.file_name().to_str() {
-                Ok("." | "..") => continue,
-                Ok(name) if name.starts_with(HIDDEN_PREFIX) => continue,
-                Ok(name) if !name.contains(char::is_control) => name,
-                _ => {
-                    self.left_out += 1;
-                    continue;
-                }
-            };
-            if let Some(facts) = self.facts(name) {
-                return Some(Ok(facts.entry(name.to_owned(), self.permissions)));
+    fn next(&mut self) -> Option<Self::Item> {
+        let raw = match self.walk.next()? {
+            Ok(raw) => raw,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let name = match raw.file_name().to_str() {
+            Ok("." | "..") => return Some(Ok(None)),
+            Ok(name) if name.starts_with(HIDDEN_PREFIX) => return Some(Ok(None)),
+            Ok(name) if !name.contains(char::is_control) => name,
+            _ => {
+                self.left_out += 1;
+                return Some(Ok(None));
             }
+        };
+        if self.only.as_ref().is_some_and(|glob| !glob.matches(name)) {
+            return Some(Ok(None));
         }
+        let facts = self.facts(name);
+        Some(Ok(
+            facts.map(|facts| facts.entry(name.to_owned(), self.permissions))
+        ))
     }
 }
 
@@ -161,14 +168,17 @@ impl Facts {
             size: (self.kind == Kind::File).then_some(self.size),
             modified: self.modified,
             perm: Some(perm(self.kind, permissions)),
-            unique: Some(format!("{:x}g{:x}", self.device, self.inode)),
+            unique: Some(Unique::File {
+                device: self.device,
+                inode: self.inode,
+            }),
             mode: Some(self.mode & 0o7777),
         }
     }
 }
 
 /// What an account may do with it (RFC 3659 §7.5.5).
-fn perm(kind: Kind, permissions: Permissions) -> String {
+fn perm(kind: Kind, permissions: Permissions) -> Perm {
     let letters: &[(&str, Permissions)] = match kind {
         Kind::Folder => &[
             ("e", Permissions::NONE),
@@ -190,6 +200,7 @@ fn perm(kind: Kind, permissions: Permissions) -> String {
     letters
         .iter()
         .filter(|(_, needed)| permissions.allow(*needed))
-        .map(|(letter, _)| *letter)
-        .collect()
+        .fold(Perm::default(), |perm, (letters, _)| {
+            perm.and(Perm::of(letters))
+        })
 }

@@ -2,11 +2,21 @@
 
 use super::quota::{Booking, vacate};
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath, open_for_reading};
-use crate::copy::hex;
+use crate::copy::{CopyError, Pipe, hex};
 use cap_std::fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt};
+use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
+
+/// What has to be on the disk before a client is told that its upload is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// The file and its name: whoever was told so finds it after a power cut too.
+    Full,
+    /// Nothing; the system writes it when it sees fit. A crash of the server alone loses nothing.
+    Relaxed,
+}
 
 /// Where an upload begins in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +41,7 @@ pub(in crate::server) struct Upload {
     name: String,
     temporary: String,
     partial: String,
+    durability: Durability,
     /// How much of the file there is, in bytes, and how much there may be.
     length: u64,
     most: Option<u64>,
@@ -79,6 +90,7 @@ impl Root {
             name,
             temporary,
             partial,
+            durability: self.durability,
             length: 0,
             most: self.bounds.file_size,
             booking,
@@ -121,16 +133,35 @@ impl Root {
 }
 
 impl Upload {
-    /// Waits until what was written is on the disk.
+    /// Writes all that is in a pipe.
+    ///
+    /// # Errors
+    /// As a write has them.
+    pub(in crate::server) fn take(&mut self, pipe: &mut Pipe) -> Result<(), CopyError> {
+        let wanted = pipe.held() as u64;
+        let taken = self.admit(wanted).map_err(CopyError::Write).and_then(|()| {
+            let mut written = 0;
+            let taken = pipe.empty(&mut self.file, |count| written += count);
+            self.length -= wanted - written;
+            self.freed(wanted - written);
+            taken
+        });
+        taken.inspect_err(|_| self.failed = true)
+    }
+
+    /// Waits until what was written is on the disk, where that is asked for.
     ///
     /// # Errors
     /// What the system says.
     pub(in crate::server) fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data().inspect_err(|_| self.failed = true)
+        match self.durability {
+            Durability::Full => self.file.sync_data().inspect_err(|_| self.failed = true),
+            Durability::Relaxed => Ok(()),
+        }
     }
 
-    /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is on
-    /// the disk too.
+    /// Puts the file, once it is synced, under its name in one step, replacing what is there. On return the name is as
+    /// durable as the file.
     ///
     /// # Errors
     /// `QuotaExceeded`, or what the system says; the file that was there before is as it was.
@@ -149,7 +180,10 @@ impl Upload {
         {
             log::warn!("cannot remove the partial {}: {error}", self.partial);
         }
-        open_for_reading(&self.dir)?.sync_all()
+        match self.durability {
+            Durability::Full => open_for_reading(&self.dir)?.sync_all(),
+            Durability::Relaxed => Ok(()),
+        }
     }
 
     /// Goes to where a resume of a cut upload begins. What stands behind it was never acknowledged.

@@ -4,6 +4,10 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use std::fmt;
 
+/// The least memory, in KiB, and the least of it times the passes, that a stolen users file withstands a search with: what
+/// OWASP's weakest profile for argon2id has.
+const LEAST_MEMORY: u32 = 7 * 1024;
+const LEAST_WORK: u64 = 5 * LEAST_MEMORY as u64;
 /// The most memory, in KiB, that one hash of a users file may ask for: a slip there must not bring down the server.
 const MAX_MEMORY: u32 = 256 * 1024;
 /// The most passes over it.
@@ -49,6 +53,10 @@ impl Hash {
             || params.p_cost() > MAX_LANES
         {
             return Err("asks for too much: m is at most 262144, t 32, p 16");
+        }
+        let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+        if params.m_cost() < LEAST_MEMORY || work < LEAST_WORK {
+            return Err("is too weak: m is at least 7168, and m times t 35840");
         }
         match (parsed.salt, parsed.hash) {
             (Some(salt), Some(output)) if output.len() >= LEAST_OUTPUT => Ok(Self {
@@ -138,9 +146,23 @@ mod tests {
             salted("$argon2id$v=19$m=1048576,t=2,p=1"),
             salted("$argon2id$v=19$m=65536,t=100,p=1"),
             salted("$argon2id$v=19$m=1,t=2,p=1"),
+            salted("$argon2id$v=19$m=7167,t=32,p=1"),
+            salted("$argon2id$v=19$m=7168,t=4,p=1"),
+            salted("$argon2id$v=19$m=35839,t=1,p=1"),
             "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ".to_owned(),
         ] {
             assert!(Hash::parse(&text).is_err(), "{text}");
+        }
+        // Each of those that OWASP has.
+        for profile in [
+            "m=47104,t=1",
+            "m=19456,t=2",
+            "m=12288,t=3",
+            "m=9216,t=4",
+            "m=7168,t=5",
+        ] {
+            let text = salted(&format!("$argon2id$v=19${profile},p=1"));
+            assert!(Hash::parse(&text).is_ok(), "{text}");
         }
     }
 }

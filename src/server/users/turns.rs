@@ -1,13 +1,17 @@
 //! The turns at hashing passwords: a few at a time, however many wait.
 
 use super::failures::Attempt;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Lets so many hash at a time. Those come first whose address has the fewest failures behind it and attempts under way, and
-/// among them those whose account has: who floods waits for who does not, be it on the same account.
+/// Lets so many hash at a time. Who comes next is chosen when a turn is free: whose address has the fewest failures behind
+/// it and attempts under way, among them whose account has, and among them who came last. A flood from one address waits for
+/// everybody else, and one on an account for all who log in to another. Where each attempt of a flood comes from an address
+/// of its own, it looks like the account's owner, but most of it has waited for a while when the owner comes.
 #[derive(Debug)]
 pub(super) struct Turns {
     jobs: usize,
@@ -18,11 +22,17 @@ pub(super) struct Turns {
 struct Queue {
     running: usize,
     last: u64,
-    waiting: BTreeMap<Place, (Attempt, Thread)>,
+    /// Those who have not been called yet, by the number of their arrival.
+    waiting: BTreeMap<u64, Waiting>,
 }
 
-/// What counts against the address and against the account, and the number of the arrival.
-type Place = (u32, u32, u64);
+#[derive(Debug)]
+struct Waiting {
+    attempt: Attempt,
+    /// Those of the address and of the account, when it came.
+    failures: (u32, u32),
+    thread: Thread,
+}
 
 /// The right to hash, given back on drop.
 #[derive(Debug)]
@@ -45,33 +55,19 @@ impl Turns {
     ) -> Option<Turn<'_>> {
         let deadline = Instant::now() + limit;
         let mut queue = self.queue();
-        let place = queue.place(attempt, failures);
-        queue.waiting.insert(place, (attempt, thread::current()));
-        loop {
-            if queue.running < self.jobs && queue.is_first(place) {
-                queue.waiting.remove(&place);
-                queue.running += 1;
-                self.wake_next(&queue);
-                return Some(Turn(self));
-            }
+        let number = queue.enter(attempt, failures);
+        queue.call(self.jobs);
+        while queue.waiting.contains_key(&number) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                queue.waiting.remove(&place);
-                self.wake_next(&queue);
+                queue.waiting.remove(&number);
                 return None;
             }
             drop(queue);
             thread::park_timeout(left);
             queue = self.queue();
         }
-    }
-
-    fn wake_next(&self, queue: &Queue) {
-        if queue.running < self.jobs
-            && let Some((_, next)) = queue.waiting.values().next()
-        {
-            next.unpark();
-        }
+        Some(Turn(self))
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -81,19 +77,72 @@ impl Turns {
 }
 
 impl Queue {
-    fn place(&mut self, attempt: Attempt, (mut address, mut account): (u32, u32)) -> Place {
-        for (other, _) in self.waiting.values() {
-            address += u32::from(other.from == attempt.from);
-            account += u32::from(other.account == attempt.account);
-        }
+    fn enter(&mut self, attempt: Attempt, failures: (u32, u32)) -> u64 {
         self.last += 1;
-        (address, account, self.last)
+        let waiting = Waiting {
+            attempt,
+            failures,
+            thread: thread::current(),
+        };
+        self.waiting.insert(self.last, waiting);
+        self.last
     }
 
-    fn is_first(&self, place: Place) -> bool {
-        self.waiting
-            .first_key_value()
-            .is_some_and(|(&first, _)| first == place)
+    /// Gives away the turns that are free.
+    fn call(&mut self, jobs: usize) {
+        while self.running < jobs {
+            let next = self.next();
+            let Some(called) = next.and_then(|number| self.waiting.remove(&number)) else {
+                return;
+            };
+            self.running += 1;
+            called.thread.unpark();
+        }
+    }
+
+    /// Whose turn it is. All who wait have one figure for their address and one for their account: it grows while they wait,
+    /// and those who came early do not get ahead by that.
+    fn next(&self) -> Option<u64> {
+        let (mut addresses, mut accounts) = (Tally::default(), Tally::default());
+        for Waiting {
+            attempt, failures, ..
+        } in self.waiting.values()
+        {
+            addresses.add(attempt.from, failures.0);
+            accounts.add(attempt.account, failures.1);
+        }
+        let against = |(number, Waiting { attempt, .. }): &(&u64, &Waiting)| {
+            (
+                addresses.of(&attempt.from),
+                accounts.of(&attempt.account),
+                Reverse(**number),
+            )
+        };
+        let (number, _) = self.waiting.iter().min_by_key(against)?;
+        Some(*number)
+    }
+}
+
+/// What counts against each: the most failures that are known of it, and how many wait.
+#[derive(Debug)]
+struct Tally<K>(HashMap<K, (u32, u32)>);
+
+impl<K> Default for Tally<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash> Tally<K> {
+    fn add(&mut self, key: K, failures: u32) {
+        let (most, waiting) = self.0.entry(key).or_default();
+        *most = failures.max(*most);
+        *waiting += 1;
+    }
+
+    fn of(&self, key: &K) -> u32 {
+        let (failures, waiting) = self.0.get(key).copied().unwrap_or_default();
+        failures.saturating_add(waiting)
     }
 }
 
@@ -101,7 +150,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut queue = self.0.queue();
         queue.running -= 1;
-        self.0.wake_next(&queue);
+        queue.call(self.0.jobs);
     }
 }
 
@@ -153,7 +202,22 @@ mod tests {
         let many = attempt(1, 1);
         let others = [attempt(2, 1), attempt(3, 2)];
         let attempts = [many, many, many, others[0], others[1]].map(|who| (who, (0, 0)));
-        assert_eq!(order(&attempts), [0, 4, 3, 1, 2]);
+        assert_eq!(order(&attempts), [4, 3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn a_login_is_not_behind_a_flood_on_its_account() {
+        // Each from an address of its own, and each fails: who comes later finds more failures of the account.
+        let mut attempts: Vec<_> = (0..20)
+            .map(|count| (attempt(1 + count, 1), (0, u32::from(count))))
+            .collect();
+        attempts.push((attempt(100, 1), (0, 20)));
+        attempts.push((attempt(101, 2), (1, 0)));
+        attempts.push((attempt(102, 2), (0, 0)));
+        let order = order(&attempts);
+        // Before it comes only who is after an account that nobody floods, and behind all who has failed before.
+        assert_eq!(order[..3], [22, 20, 19]);
+        assert_eq!(order[22], 21);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const SMALL: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How often the end of a client is looked for.
 const TICK: Duration = Duration::from_millis(1);
+/// The unit of processor time in `/proc`, whatever the system counts in.
+const TICK_OF_CPU: Duration = Duration::from_millis(10);
 /// Where sshd wants an empty folder.
 const SSHD: &str = "/run/sshd";
 
@@ -30,6 +32,24 @@ pub(crate) struct Load {
     pub(crate) files: u64,
     /// The bytes of the large file.
     pub(crate) large: u64,
+}
+
+/// What a client took for a task.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    pub(crate) wall: Duration,
+    /// The processor's time, its own and the system's for it.
+    pub(crate) cpu: Duration,
+}
+
+impl Took {
+    pub(crate) fn text(&self) -> String {
+        format!(
+            "{:.2} s, {:.2} s of processor",
+            self.wall.as_secs_f64(),
+            self.cpu.as_secs_f64()
+        )
+    }
 }
 
 /// The servers, on the far side of a link or on this machine, and the client's current folder.
@@ -111,21 +131,21 @@ impl Place {
         self.folder.path().join("home")
     }
 
-    /// How long the client takes to copy `name` from one side to the other. `Err` says what went wrong.
-    pub(crate) fn time(&self, command: Command, name: &str, up: bool) -> Result<Duration, String> {
+    /// What the client takes to copy `name` from one side to the other. `Err` says what went wrong.
+    pub(crate) fn time(&self, command: Command, name: &str, up: bool) -> Result<Took, String> {
         let (from, to) = match up {
             true => (self.local(), self.root().join("up")),
             false => (self.root().to_owned(), self.local().join("down")),
         };
         let _ = fs::remove_dir_all(&to);
         fs::create_dir(&to).map_err(|error| format!("cannot make a folder: {error}"))?;
-        let time = match &self.link {
+        let took = match &self.link {
             Some(link) => link.near(|| self.run(command)),
             None => self.run(command),
         }?;
         compare(&from.join(name), &to.join(name))?;
         let _ = fs::remove_dir_all(&to);
-        Ok(time)
+        Ok(took)
     }
 
     /// Whether somebody has pressed Ctrl-C.
@@ -133,7 +153,7 @@ impl Place {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn run(&self, mut command: Command) -> Result<Duration, String> {
+    fn run(&self, mut command: Command) -> Result<Took, String> {
         let log = self.home().join("log");
         let home = self.home();
         command.current_dir(self.local());
@@ -146,13 +166,19 @@ impl Place {
             command.env(variable, &home);
         }
         let command = logged(command, &log);
+        let before = children_cpu();
         let start = Instant::now();
         let mut running = Running::start(command);
         loop {
             let ended = running.child.try_wait().expect("the child's state");
             let time = start.elapsed();
             match ended {
-                Some(status) if status.success() => return Ok(time),
+                Some(status) if status.success() => {
+                    return Ok(Took {
+                        wall: time,
+                        cpu: children_cpu().saturating_sub(before),
+                    });
+                }
                 None if self.is_stopped() => return Err("stopped".to_owned()),
                 None if time < PATIENCE => thread::sleep(TICK),
                 _ => {
@@ -204,6 +230,15 @@ impl Place {
             None => start(),
         })
     }
+}
+
+/// The processor's time of all children of this process that have ended, and of theirs.
+fn children_cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").expect("this process");
+    // pid (name, which may hold anything) state …; cutime is the 16th, then cstime
+    let (_, fields) = stat.rsplit_once(')').expect("the name's end");
+    let times = fields.split_ascii_whitespace().skip(13).take(2);
+    TICK_OF_CPU * times.map(|time| time.parse::<u32>().expect("ticks")).sum()
 }
 
 /// A folder in memory, where there is such a thing: the rate of the disk is not what this is about.

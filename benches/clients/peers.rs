@@ -1,6 +1,6 @@
 //! The clients, and how each does the tasks.
 
-use crate::place::{Load, Place};
+use super::place::{Load, Place};
 use crate::programs::{self, PASSWORD};
 use std::fs;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::process::Command;
 const JOBS: usize = 8;
 
 /// A client, in the order of the table's columns.
+#[derive(Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// The programs that it takes.
@@ -83,11 +84,29 @@ pub(crate) const PEERS: &[Peer] = &[
     },
 ];
 
+/// Ours, with as many connections as it has by itself.
+pub(crate) const BY_ITSELF: Peer = Peer {
+    name: "`ftp-client`, 4 jobs",
+    needs: &[],
+    tasks: [
+        |place, _| by_itself(place, "get -r many"),
+        |place, _| by_itself(place, "cd up; put -r many"),
+        |place, _| by_itself(place, "get large"),
+        |place, _| by_itself(place, "cd up; put large"),
+    ],
+};
+
 fn ours(place: &Place, script: &str) -> Command {
+    let mut command = by_itself(place, script);
+    command.args(["--jobs", &JOBS.to_string()]);
+    command
+}
+
+fn by_itself(place: &Place, script: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ftp-client"));
     command
         .args(["--host", &place.host(), "--port", &place.port()])
-        .args(["--jobs", &JOBS.to_string(), "--downloads", "down"])
+        .args(["--downloads", "down"])
         // In clear, as the others.
         .args(["--tls", "off"])
         .args(["-c", script]);

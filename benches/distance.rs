@@ -1,0 +1,127 @@
+//! How long do the clients take that people know, and how long does ours, over a link with a round trip of 20 ms and on
+//! one machine?
+//!
+//! `cargo bench --bench distance [-- --rounds N]`, as root and with the programs that `.ci/install-programs` gets. All speak
+//! with our server, but for sftp, which speaks with sshd. They take turns, and what counts is the median. It asserts
+//! nothing; with `FTP_WRITE_TABLES=1` the table goes into the README.
+
+mod clients;
+
+// Both have more than is needed here.
+#[allow(dead_code)]
+#[path = "../tests/works_with/programs.rs"]
+mod programs;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use clients::peers::PEERS;
+use clients::place::{Load, Place};
+use clients::turns::{self, TASKS, Times, median, ratio, seconds};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use support::Link;
+use support::readme::{self, row};
+
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+fn main() {
+    let rounds = turns::rounds();
+    let stop = turns::stop();
+    turns::name_missing(PEERS);
+    let mut tables = String::new();
+    match Link::with_round_trip(ROUND_TRIP) {
+        Ok(link) => {
+            let load = Load {
+                folders: vec!["many".to_owned()],
+                files: 200,
+                large: 64 << 20,
+            };
+            let times = turns::measure(&Place::new(Some(link), &load, &stop), &load, PEERS, rounds);
+            let names = ["200 files of 4 KiB", "one file of 64 MiB"];
+            tables += &table("round trip of 20 ms", names, &times);
+            report_goals(&times);
+        }
+        Err(why) => println!("skipped: no link with a round trip here: {why}"),
+    }
+    if stop.load(Ordering::Relaxed) {
+        return;
+    }
+    let load = Load {
+        folders: (0..20).map(|number| format!("many/{number:02}")).collect(),
+        files: 100,
+        large: 1 << 30,
+    };
+    let times = turns::measure(&Place::new(None, &load, &stop), &load, PEERS, rounds);
+    let names = ["2,000 files of 4 KiB", "one file of 1 GiB"];
+    tables += "\n";
+    tables += &table("one machine", names, &times);
+    if stop.load(Ordering::Relaxed) {
+        return;
+    }
+    println!("\n{tables}");
+    if std::env::var_os("FTP_WRITE_TABLES").is_some() {
+        write(&tables);
+    }
+}
+
+/// Tasks by clients, with how many times as long as ours each other takes.
+fn table(title: &str, names: [&str; 2], times: &Times) -> String {
+    let mut clients = vec![title];
+    clients.extend(PEERS.iter().map(|peer| peer.name));
+    let mut text = row(&clients);
+    text += &row(&[&["---"], &vec!["--:"; PEERS.len()][..]].concat());
+    for (which, task) in TASKS.iter().enumerate() {
+        let mut cells = vec![format!("{} {}", names[which / 2], task.direction())];
+        let ours = median(&times[which][0]);
+        for (who, times) in times[which].iter().enumerate() {
+            cells.push(match (median(times), ours) {
+                (None, _) => String::new(),
+                (Some(took), Some(ours)) if who > 0 => {
+                    let ratio = ratio(took.wall, ours.wall);
+                    format!("{} ({ratio:.1}×)", seconds(took.wall))
+                }
+                (Some(took), _) => seconds(took.wall),
+            });
+        }
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        text += &row(&cells);
+    }
+    text
+}
+
+/// Whether what was aimed at is reached.
+fn report_goals(times: &Times) {
+    let median_of = |which: usize, name: &str| {
+        let who = PEERS.iter().position(|peer| peer.name == name)?;
+        median(&times[which][who]).map(|took| took.wall)
+    };
+    let curl = |which| median_of(which, "curl");
+    let goals = [
+        ("200 files down", 0, Some(Duration::from_millis(700))),
+        ("200 files up", 1, Some(Duration::from_millis(1200))),
+        ("64 MiB down, as quickly as curl", 2, curl(2)),
+        ("64 MiB up, as quickly as curl", 3, curl(3)),
+    ];
+    for (what, which, goal) in goals {
+        let (Some(took), Some(goal)) = (median(&times[which][0]), goal) else {
+            println!("goal: {what}: not measured");
+            continue;
+        };
+        let time = took.wall;
+        let met = if time <= goal { "met" } else { "NOT met" };
+        println!(
+            "goal: {what}, at most {}: {}, {met}",
+            seconds(goal),
+            seconds(time)
+        );
+    }
+}
+
+fn write(tables: &str) {
+    let path = readme::path();
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let written = readme::with_table(&before, "peers", tables)
+        .and_then(|text| std::fs::write(&path, text).map_err(|error| error.to_string()));
+    if let Err(why) = written {
+        println!("cannot write the table: {why}");
+    }
+}

@@ -1,0 +1,186 @@
+//! Crowds of strangers, and a client beside them that has an account: it is served while they stand, and all that they took
+//! comes back when they are gone.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs::Permissions;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use support::{
+    Client, Footprint, Pattern, Raw, Server, UsersFile, connect_from, costly_account, descriptors,
+    pss_kib, raise_file_limit, wait_until,
+};
+
+/// Each of these tests takes as many descriptors as a process may have.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// How many strangers there are in a crowd.
+const CROWD: usize = 10_000;
+/// How many addresses guess at the password of one account.
+const GUESSERS: u8 = 200;
+
+/// A server that has served its client, and a crowd that went without a trace, and what it held then.
+struct Besieged {
+    server: Server,
+    client: Client,
+    before: Footprint,
+    memory: u64,
+    /// The share of what the first crowd took of memory that came back, in hundredths.
+    came_back: u64,
+    _users: UsersFile,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Besieged {
+    /// Of the crowd that came, each has said something.
+    #[track_caller]
+    fn new(flags: &[&str], crowd: usize, say: fn(&mut Raw)) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = raise_file_limit();
+        assert!(
+            limit > 10_100,
+            "this machine lets a process open only {limit} files (its hard RLIMIT_NOFILE), and this test needs 10,100"
+        );
+        let users = UsersFile::new(&costly_account("anna", "permissions = 'read'"));
+        let room = ["--max-clients=10010", "--max-clients-per-address=10010"];
+        let patience = ["--login-timeout=10m", "--idle-timeout=10m"];
+        let server = users.server(&[&room, &patience, flags].concat());
+        server.write("a.bin", Pattern::bytes(1, 100_000));
+        let client = Client::new(server.address).with(&["--tls", "require", "--accept-new"]);
+        let netrc = client.folder().join(".netrc");
+        client.write(".netrc", "machine 127.0.0.1 login anna password anna!\n");
+        std::fs::set_permissions(netrc, Permissions::from_mode(0o600)).expect("its mode");
+        let mut besieged = Self {
+            before: server.at_rest(),
+            memory: 0,
+            came_back: 0,
+            server,
+            client,
+            _users: users,
+            _alone: alone,
+        };
+        besieged.visit();
+        besieged.see_off(crowd, say);
+        besieged
+    }
+
+    /// Has the first crowd come and go. Most of what it took of memory comes back; the rest stays for the next one, since
+    /// glibc gives nothing back that is below a piece in use.
+    #[track_caller]
+    fn see_off(&mut self, crowd: usize, say: fn(&mut Raw)) {
+        self.server.wait_for_footprint(&self.before);
+        let pid = self.server.pid();
+        let fresh = pss_kib(pid);
+        let crowd = self.crowd(crowd, say);
+        let with_all = pss_kib(pid);
+        drop(crowd);
+        self.server.wait_for_footprint(&self.before);
+        self.memory = pss_kib(pid);
+        self.came_back = 100 * with_all.saturating_sub(self.memory) / (with_all - fresh);
+        println!(
+            "{fresh} KiB at first, {with_all} KiB with the first crowd, {} KiB when it is gone",
+            self.memory
+        );
+    }
+
+    /// The client logs in and fetches a file, under TLS. Says how long that took, from the start of its process on.
+    #[track_caller]
+    fn visit(&self) -> Duration {
+        let began = Instant::now();
+        self.client.succeed("get a.bin\n");
+        let took = began.elapsed();
+        let file = self.client.download("a.bin");
+        let came = std::fs::read(&file).expect("the file came");
+        assert!(came == Pattern::bytes(1, 100_000), "another file came");
+        std::fs::remove_file(file).expect("the file is removed");
+        took
+    }
+
+    #[track_caller]
+    fn crowd(&self, count: usize, say: fn(&mut Raw)) -> Vec<Raw> {
+        let mut crowd = Vec::with_capacity(count);
+        while crowd.len() < count {
+            let mut raw = self.server.connect();
+            say(&mut raw);
+            crowd.push(raw);
+        }
+        crowd
+    }
+
+    /// All comes back that the server had: to the last descriptor and thread, and of its memory to a tenth.
+    #[track_caller]
+    fn assert_at_rest(&self) {
+        self.server.wait_for_footprint(&self.before);
+        assert_eq!(self.server.at_rest(), self.before);
+        let (pid, most) = (self.server.pid(), self.memory + self.memory / 10);
+        wait_until("the memory to come back", || pss_kib(pid) <= most);
+        println!("{} KiB before, {} KiB after", self.memory, pss_kib(pid));
+        self.server.assert_never_panicked();
+    }
+}
+
+/// Ten thousand that have said something stand, and the client is served beside them.
+#[track_caller]
+fn ten_thousand(say: fn(&mut Raw)) {
+    let besieged = Besieged::new(&[], CROWD, say);
+    let came_back = besieged.came_back;
+    assert!(
+        came_back >= 85,
+        "only {came_back} % of the memory came back"
+    );
+    let crowd = besieged.crowd(CROWD, say);
+    let took = besieged.visit();
+    let held = descriptors(besieged.server.pid()) - besieged.before.descriptors;
+    assert!(held >= CROWD, "only {held} of {CROWD} still stand");
+    println!("served beside {CROWD} in {took:.3?}");
+    drop(crowd);
+    besieged.assert_at_rest();
+}
+
+#[test]
+fn ten_thousand_who_say_nothing() {
+    ten_thousand(|_| ());
+}
+
+#[test]
+fn ten_thousand_who_stop_amid_their_login() {
+    ten_thousand(|raw| {
+        raw.run("USER anna", 331);
+        raw.send_bytes(b"PASS anna!");
+    });
+}
+
+#[test]
+fn two_hundred_addresses_that_guess_at_one_account() {
+    let besieged = Besieged::new(&["-v", "--hash-jobs", "1"], GUESSERS.into(), |raw| {
+        raw.run("USER anna", 331);
+        raw.run("PASS anna!", 230);
+    });
+    let server = &besieged.server;
+    let passwords = || server.log().matches("PASS ***").count();
+    let checked = || server.log().matches("was checked in").count();
+    let before = (passwords(), checked());
+    let flood: Vec<Raw> = (1..=GUESSERS)
+        .map(|last| {
+            let from = Ipv4Addr::new(127, 1, 0, last);
+            let mut raw = Raw::over(connect_from(from, server.address));
+            raw.expect(220);
+            raw.run("USER anna", 331);
+            raw.send("PASS wrong");
+            raw
+        })
+        .collect();
+    wait_until("all of them to have sent a password", || {
+        passwords() - before.0 == flood.len()
+    });
+    let took = besieged.visit();
+    let checked = checked() - before.1;
+    println!("served when {checked} passwords were checked, in {took:.3?}");
+    // All of them came before the client, and it waited for no more than were at it.
+    assert!(checked < flood.len() / 2, "{checked} were checked first");
+    drop(flood);
+    besieged.assert_at_rest();
+}
