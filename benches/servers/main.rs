@@ -13,6 +13,8 @@ mod load;
 mod peers;
 mod site;
 mod table;
+mod tasks;
+mod window;
 mod works;
 
 // These have more than is needed here.
@@ -29,7 +31,8 @@ use peers::{PEERS, Peer};
 use site::Stage;
 use std::path::Path;
 use std::time::Duration;
-use works::{Effort, Sample, WORKS, Work};
+use tasks::{Effort, Sample};
+use works::{WORKS, Work};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -120,7 +123,7 @@ impl Results {
             return;
         }
         match stage.with(peer, work.kind.is_private(), |site| {
-            work.kind.run(site, effort)
+            tasks::run(work.kind, site, effort)
         }) {
             Ok(sample) => {
                 let cpu = sample
