@@ -120,6 +120,9 @@ fn the_last_reply_arrives_whatever_the_client_sends() {
         raw.send_bytes(&line.repeat(200 * 1024 / line.len()));
         while raw.reply().code != 421 {}
         raw.expect_closed();
+        drop(raw);
+        // It has its place until the server has seen that.
+        server.wait_for_footprint(&before);
     }
     let mut raw = server.login();
     raw.send_bytes(&[&b"QUIT\r\n"[..], &b"NOOP\r\n".repeat(1000)].concat());
