@@ -158,7 +158,8 @@ impl Results {
         let middle = |values: Vec<f64>| {
             let mut values = values;
             values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied()
+            let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+            Some(f64::midpoint(*values.get(low)?, *values.get(high)?))
         };
         Some(Sample {
             value: middle(samples.iter().map(|sample| sample.value).collect())?,
