@@ -5,6 +5,7 @@
 //! what a real one costs beyond that is its own.
 
 use rustix::fs::sendfile;
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -18,8 +19,10 @@ const PORTS: std::ops::RangeInclusive<u16> = 61_000..=65_535;
 const STACK: usize = 64 * 1024;
 /// The most that one `sendfile` moves.
 const MOST: usize = 0x7fff_f000;
-/// What an upload is read into.
-const BUFFER: usize = 256 * 1024;
+/// What the begin of an upload is read into.
+const BUFFER: usize = 64 * 1024;
+/// What the pipe of a large upload holds.
+const PIPE: usize = 1 << 20;
 
 /// Serves the folder until the process is killed.
 pub(crate) fn serve(root: &Path, port: u16) -> io::Result<()> {
@@ -108,11 +111,26 @@ fn send(data: &TcpStream, file: &File, size: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Small files through the buffer; what is larger goes through a pipe, without a copy through this process.
 fn receive(mut data: TcpStream, mut file: File, buffer: &mut [u8]) -> io::Result<()> {
+    let mut count = data.read(buffer)?;
+    file.write_all(&buffer[..count])?;
+    if count < buffer.len() {
+        count = data.read(buffer)?;
+        file.write_all(&buffer[..count])?;
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    let (out, into) = pipe_with(PipeFlags::CLOEXEC)?;
+    fcntl_setpipe_size(&into, PIPE)?;
     loop {
-        match data.read(buffer)? {
-            0 => return Ok(()),
-            count => file.write_all(&buffer[..count])?,
+        let mut held = splice(&data, None, &into, None, PIPE, SpliceFlags::empty())?;
+        if held == 0 {
+            return Ok(());
+        }
+        while held > 0 {
+            held -= splice(&out, None, &file, None, held, SpliceFlags::empty())?;
         }
     }
 }

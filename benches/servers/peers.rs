@@ -158,10 +158,10 @@ fn vsftpd(folder: &Path, port: u16, is_private: bool) -> Command {
     append(
         &config,
         &format!(
-            // One line for each transfer, as wu-ftpd has it. By default at most 50 come from one address, and each session
-            // has a network namespace, without which logins and ports cost less.
+            // One line for each transfer, as wu-ftpd has it. By default at most 50 come from one address; each session has a
+            // network namespace, without which logins and ports cost less; and ports are those of outgoing connections too.
             "xferlog_enable=YES\nxferlog_file={}\nmax_per_ip=0\nmax_clients=0\n\
-             isolate_network=NO\n\
+             isolate_network=NO\npasv_min_port=61000\npasv_max_port=65535\n\
              require_ssl_reuse=NO\nssl_enable={}\n",
             folder.join("transfers").display(),
             if is_private { "YES" } else { "NO" }
