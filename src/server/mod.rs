@@ -31,6 +31,7 @@ pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
+use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
@@ -115,6 +116,8 @@ pub(crate) struct Shared {
     root: Root,
     users: Users,
     phase: Phase,
+    /// Those who wait for a data port.
+    port_queue: Arc<PortQueue>,
     sessions: Mutex<Sessions>,
 }
 
@@ -152,6 +155,7 @@ impl Server {
             root,
             users,
             phase: Phase::default(),
+            port_queue: Arc::default(),
             sessions: Mutex::default(),
         };
         let shared = Arc::new(shared);

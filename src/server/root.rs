@@ -4,6 +4,7 @@ mod listing;
 mod path;
 mod quota;
 mod sweep;
+mod unfinished;
 mod upload;
 
 pub(super) use listing::Listing;
