@@ -55,6 +55,11 @@ impl Relay {
         }
     }
 
+    /// Takes its next clients to another server.
+    pub(crate) fn lead_to(&mut self, server: SocketAddr) {
+        self.server = server;
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.listener.port()).into()
     }
