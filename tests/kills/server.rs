@@ -138,10 +138,10 @@ impl Case {
     fn deed(&mut self, number: u64) -> Deed {
         let old = ["a", "b"][self.dice.index(2)].to_owned();
         let new = format!("new{number}");
-        // What was renamed away is new again.
         match self.dice.below(6) {
             0 => Deed::Put(old),
-            1 => Deed::Append(old),
+            // Where there is no file, APPE goes on with one that was cut: that is how lftp resumes.
+            1 if self.files.contains_key(&old) => Deed::Append(old),
             2 if self.files.contains_key(&old) => Deed::Rename(old, new),
             _ => Deed::Put(new),
         }
@@ -182,11 +182,14 @@ impl Case {
             return 0;
         }
         if settles {
-            let held = || temporaries(&self.server.root).pop();
-            let length = || fs::metadata(self.server.path(&held()?)).ok();
+            // Beside it there may be an empty one of a server that was killed before.
+            let has = |name: &String, length| {
+                fs::metadata(self.server.path(name)).is_ok_and(|file| file.len() >= length)
+            };
             wait_until("what was passed on to arrive", || {
                 let passed = play.passed();
-                let arrived = length().is_some_and(|file| file.len() >= passed.data);
+                let mut held = temporaries(&self.server.root).into_iter();
+                let arrived = held.any(|name| has(&name, passed.data));
                 passed.data == 0 || passed.end || arrived
             });
         }
