@@ -44,10 +44,15 @@ impl Server {
     /// A server that begins with a low soft limit of open files, as a login shell's often is.
     #[track_caller]
     pub(crate) fn with_few_files(files: u32, flags: &[&str]) -> Self {
-        let mut command = clean("sh");
         let script = format!("ulimit -S -n {files} && exec \"$0\" \"$@\"");
-        command.arg("-c").arg(script).arg(Self::binary());
-        Self::spawn(command, flags)
+        Self::spawn(Self::by(&["sh", "-c", &script]), flags)
+    }
+
+    /// A program, with its arguments, that starts the server in its own place.
+    pub(crate) fn by(starter: &[&str]) -> Command {
+        let mut command = clean(starter[0]);
+        command.args(&starter[1..]).arg(Self::binary());
+        command
     }
 
     /// The server's binary with no flags and none of the caller's settings.
