@@ -31,7 +31,7 @@ impl Root {
         folders: &mut Vec<VirtualPath>,
     ) -> io::Result<usize> {
         let mut removed = 0;
-        let dir = self.dir.open_dir(path.relative())?;
+        let dir = self.folder.now().open_dir(path.relative())?;
         for entry in dir.entries()? {
             let entry = entry?;
             let name = entry.file_name();
