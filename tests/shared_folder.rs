@@ -178,7 +178,7 @@ fn listings_of_one_server_show_only_what_is_whole_while_others_write() {
             })
             .collect();
         let mut raw = three.login();
-        while !writers.iter().all(|writer| writer.is_finished()) {
+        while !writers.iter().all(thread::ScopedJoinHandle::is_finished) {
             for row in raw.rows("MLSD") {
                 let (facts, name) = row.split_once(' ').expect("facts and a name");
                 let whole = facts.contains("size=1000;") || facts.contains("size=2000;");

@@ -3,6 +3,7 @@
 use super::quota::vacate;
 use super::unfinished::{adopt, is_alive, is_dead};
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
+use cap_std::fs::Dir;
 use std::ffi::OsString;
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -13,47 +14,16 @@ impl Root {
     /// were removed.
     pub(in crate::server) fn sweep(&self, age: Duration, go_on: impl Fn() -> bool) -> usize {
         let mut removed = 0;
+        let whole = self.folder.now();
         let mut folders = vec![VirtualPath::root()];
         while let Some(folder) = folders.pop().filter(|_| go_on()) {
-            match self.sweep_folder(&folder, age, &mut folders) {
+            match sweep_folder(&whole, &folder, age, &mut folders) {
                 Ok(count) => removed += count,
                 // A folder that is gone by now, or that may not be read, has nothing for this server to remove.
                 Err(error) => log::debug!("cannot sweep {folder}: {error}"),
             }
         }
         removed
-    }
-
-    fn sweep_folder(
-        &self,
-        path: &VirtualPath,
-        age: Duration,
-        folders: &mut Vec<VirtualPath>,
-    ) -> io::Result<usize> {
-        let mut removed = 0;
-        let dir = self.folder.now().open_dir(path.relative())?;
-        for entry in dir.entries()? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if entry.file_type()?.is_dir() {
-                folders.push(path.child(name));
-            } else if name.starts_with(HIDDEN_PREFIX) {
-                let written = entry.metadata()?.modified()?.into_std();
-                // A time in the future, by a clock that was set back, counts as now.
-                let idle = SystemTime::now()
-                    .duration_since(written)
-                    .unwrap_or_default();
-                // By a clock that jumps, one that is being written to would be old at once.
-                if idle >= age {
-                    let removes = !is_alive(&dir, name) && dir.remove_file(name).is_ok();
-                    removed += usize::from(removes);
-                } else if let Err(error) = adopt(&dir, name) {
-                    log::debug!("cannot keep {name} of {path}: {error}");
-                }
-            }
-        }
-        Ok(removed)
     }
 
     /// Removes a folder that is empty as far as clients can see: partials in it are given up, and what dead servers left.
@@ -89,4 +59,36 @@ impl Root {
             other => other,
         }
     }
+}
+
+fn sweep_folder(
+    whole: &Dir,
+    path: &VirtualPath,
+    age: Duration,
+    folders: &mut Vec<VirtualPath>,
+) -> io::Result<usize> {
+    let mut removed = 0;
+    let dir = whole.open_dir(path.relative())?;
+    for entry in dir.entries()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if entry.file_type()?.is_dir() {
+            folders.push(path.child(name));
+        } else if name.starts_with(HIDDEN_PREFIX) {
+            let written = entry.metadata()?.modified()?.into_std();
+            // A time in the future, by a clock that was set back, counts as now.
+            let idle = SystemTime::now()
+                .duration_since(written)
+                .unwrap_or_default();
+            // By a clock that jumps, one that is being written to would be old at once.
+            if idle >= age {
+                let removes = !is_alive(&dir, name) && dir.remove_file(name).is_ok();
+                removed += usize::from(removes);
+            } else if let Err(error) = adopt(&dir, name) {
+                log::debug!("cannot keep {name} of {path}: {error}");
+            }
+        }
+    }
+    Ok(removed)
 }
