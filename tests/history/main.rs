@@ -51,7 +51,7 @@ fn watch(servers: &[&Server]) {
                 scope.spawn(move || client(server, seed, start, last))
             });
         let clients: Vec<_> = clients.collect();
-        let ends = clients.into_iter().map(|client| client.join());
+        let ends = clients.into_iter().map(thread::ScopedJoinHandle::join);
         ends.map(|end| end.expect("a client failed"))
             .collect::<Vec<_>>()
     });
