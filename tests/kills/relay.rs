@@ -42,7 +42,7 @@ pub(crate) struct Passed {
 /// Takes in clients, one after the other, at one address.
 pub(crate) struct Relay {
     listener: Active,
-    server: SocketAddr,
+    pub(crate) server: SocketAddr,
     way: Way,
 }
 
@@ -53,11 +53,6 @@ impl Relay {
             server,
             way,
         }
-    }
-
-    /// Takes its next clients to another server.
-    pub(crate) fn lead_to(&mut self, server: SocketAddr) {
-        self.server = server;
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

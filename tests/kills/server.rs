@@ -198,7 +198,7 @@ impl Case {
         let passed = play.cut();
         let succeeded = running.output().status.success();
         self.server.restart(&FLAGS);
-        self.relay.lead_to(self.server.address);
+        self.relay.server = self.server.address;
         sums.kills.fetch_add(1, Relaxed);
         let there = self.there();
         let (as_before, as_after) = (there == before, there == *after);
