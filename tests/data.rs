@@ -3,30 +3,16 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::Ipv4Addr;
 use support::{
-    Pattern, Raw, Server, connect_from, data_bytes, data_connection, read_all, try_connect,
+    Pattern, Raw, Server, connect_from, data_bytes, data_connection, free_range, read_all,
+    try_connect,
 };
-
-/// A range of free ports, as the flag has it, that no other test of these has at the same time.
-fn small_range(ports: u16) -> (u16, u16) {
-    // Below Linux's range for outgoing connections, and different in processes that run at once.
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let step = std::process::id() % 500 * 20 + NEXT.fetch_add(1, Ordering::Relaxed) * 10;
-        let low = 20_000 + u16::try_from(step % 10_000).expect("small");
-        let high = low + ports - 1;
-        if (low..=high).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return (low, high);
-        }
-    }
-}
 
 /// A server with so few passive ports.
 #[track_caller]
 fn server_with_ports(ports: u16) -> (Server, std::ops::RangeInclusive<u16>) {
-    let (low, high) = small_range(ports);
+    let (low, high) = free_range(ports);
     let server = Server::with(&["--passive-ports", &format!("{low}-{high}")]);
     (server, low..=high)
 }
@@ -223,13 +209,46 @@ fn a_port_is_free_when_its_connection_is_there() {
     // Now the only port waits for its client, and there is none for another.
     let mut late = server.login();
     late.send("EPSV");
-    late.expect_one_of(&[421, 425, 450, 451]);
-    late.run("NOOP", 200);
+    // It waits: its answers come in order.
+    late.send("NOOP");
     drop(raw);
-    support::wait_until("the port to be free", || data_ports(&server).is_empty());
+    late.expect(229);
+    late.expect(200);
     assert_eq!(late.fetch("a"), b"abc");
     assert_eq!(read_all(reading).len(), 32 * 1024 * 1024 - 100);
     slow.expect(226);
+}
+
+#[test]
+fn who_waits_for_a_port_waits_no_longer_than_for_data() {
+    let (low, high) = free_range(1);
+    let ports = format!("{low}-{high}");
+    let server = Server::with(&["--passive-ports", &ports, "--data-timeout", "1"]);
+    let mut raw = server.login();
+    raw.epsv();
+    let mut late = server.login();
+    late.run("EPSV", 425);
+    late.run("NOOP", 200);
+    // It takes the place of what was there, and waits for nobody.
+    raw.epsv();
+    raw.run("OPTS EPSV-AHEAD 2", 200);
+    // The one that it would wait for is its own.
+    raw.run("EPSV", 425);
+}
+
+#[test]
+fn who_waits_for_a_port_and_leaves_is_gone() {
+    let (server, _) = server_with_ports(1);
+    let mut raw = server.login();
+    let before = server.at_rest();
+    raw.epsv();
+    let mut late = server.login();
+    late.send("EPSV");
+    // The server answers during a wait, and by that is known to be in it.
+    late.run("STAT", 211);
+    drop(late);
+    raw.run("ABOR", 226);
+    server.wait_for_footprint(&before);
 }
 
 #[test]

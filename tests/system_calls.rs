@@ -99,12 +99,12 @@ fn upload() {
         "bind",
         "listen",
         "sendto",
-        // STOR: the folder, which may be moved meanwhile; what is there; a name that nobody guesses; the file; 150.
+        // STOR: the folder, which may be moved meanwhile; what is there; the file; that somebody writes to it; 150.
         "recvfrom",
         "openat2",
         "statx",
-        "getrandom",
         "openat2",
+        "flock",
         "sendto",
         // The bytes, their end.
         "accept4",

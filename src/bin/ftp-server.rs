@@ -310,7 +310,7 @@ fn announce_tls(server: &Server) -> Result<()> {
 }
 
 fn config(args: Args) -> Result<Config> {
-    // The sweep knows an upload that still runs by its having been written to within this time.
+    // Where files cannot be locked, the sweep knows an upload that still runs by its having been written to within this time.
     ensure!(
         args.keep_partials.0 >= args.data_timeout.0,
         "--keep-partials must not be shorter than --data-timeout ({} s)",

@@ -217,6 +217,15 @@ impl Connection {
         self.final_reply(command.verb(), self.limits.silence)
     }
 
+    /// Sends a command that keeps the server busy for up to so long, and waits for its last reply, whatever that says.
+    ///
+    /// # Errors
+    /// The connection broke or its deadline passed.
+    pub(super) fn send_long(&mut self, command: &Command, busy: Duration) -> Result<Reply> {
+        self.write(command)?;
+        self.final_reply(command.verb(), self.limits.silence.saturating_add(busy))
+    }
+
     /// Sends a command that the server has to carry out.
     ///
     /// # Errors

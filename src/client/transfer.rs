@@ -13,6 +13,9 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
+/// How many bytes a second a server reads at the least for a checksum: what a slow disk does that others use, too.
+const HASH_RATE: u64 = 16 * 1024 * 1024;
+
 /// A transfer that is done.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moved {
@@ -99,7 +102,8 @@ pub(super) fn same(
     let Some(algorithm) = connection.abilities.hash else {
         return Ok(None);
     };
-    let reply = connection.send(&Command::Hash(remote.clone()))?;
+    let busy = Duration::from_secs(length / HASH_RATE);
+    let reply = connection.send_long(&Command::Hash(remote.clone()), busy)?;
     if reply.class() != Class::Completion {
         return Ok(None);
     }

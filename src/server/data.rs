@@ -1,9 +1,11 @@
 //! Data connections: what one transfer's bytes go over.
 
+mod queue;
 mod source;
 
-pub(super) use source::DataSource;
+pub(super) use queue::PortQueue;
 pub use source::PassivePorts;
+pub(super) use source::{DataListener, DataSource};
 
 use super::root::Upload;
 use super::tls::{self, CloseNotify, DataProtection, DataResumption};

@@ -37,6 +37,7 @@ pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
 use checksum::Checksums;
+use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
@@ -69,6 +70,8 @@ pub(crate) struct Shared {
     users: Users,
     checksums: Checksums,
     phase: Phase,
+    /// Those who wait for a data port.
+    port_queue: Arc<PortQueue>,
     sessions: Mutex<Sessions>,
 }
 
@@ -107,6 +110,7 @@ impl Server {
             users,
             checksums: Checksums::default(),
             phase: Phase::default(),
+            port_queue: Arc::default(),
             sessions: Mutex::default(),
         };
         let shared = Arc::new(shared);

@@ -1,12 +1,14 @@
 //! Commands that say where the data connection is to be: `EPSV`, `PASV`, `EPRT`, `PORT`.
 
-use super::data::DataSource;
+use super::data::{DataListener, DataSource};
 use super::session::{Session, ok, reply};
+use super::watch::Watch;
 use crate::protocol::address::{ExtendedPassiveText, HostPort, Network, PassiveText};
 use crate::protocol::command::Epsv;
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::time::Instant;
 
 /// Below are the ports of the system's own services, which nobody is to reach through this server (RFC 2577 §3).
 const FIRST_CLIENT_PORT: u16 = 1024;
@@ -108,7 +110,14 @@ pub(super) fn opts_ahead(session: &mut Session<'_>, value: &str) -> io::Result<R
 fn listen(session: &mut Session<'_>) -> Result<u16, Reply> {
     make_room(session)?;
     let ports = session.shared.config.passive_ports;
-    match ports.listen(session.local) {
+    let listened = match try_listen(session) {
+        // The one that it waits for might be the very one that it has.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !has_port(session) => {
+            wait_for_port(session)
+        }
+        listened => listened,
+    };
+    match listened {
         Ok(listener) => {
             let port = listener.port();
             session.prepared.push_back(DataSource::Passive(listener));
@@ -122,6 +131,45 @@ fn listen(session: &mut Session<'_>) -> Result<u16, Reply> {
             let text = "No port is free for a data connection, try again later.";
             Err(Reply::new(ReplyCode::CANNOT_OPEN_DATA, text))
         }
+    }
+}
+
+/// Takes a port, if there is a free one that nobody has waited for.
+fn try_listen(session: &Session<'_>) -> io::Result<DataListener> {
+    let shared = session.shared;
+    if !shared.port_queue.is_empty() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    let ports = shared.config.passive_ports;
+    ports.listen(session.local, &shared.port_queue)
+}
+
+fn has_port(session: &Session<'_>) -> bool {
+    let mut prepared = session.prepared.iter();
+    prepared.any(|source| matches!(source, DataSource::Passive(_)))
+}
+
+/// Stands in line for a port, since others will give theirs back soon, as long as a data connection may take to come.
+fn wait_for_port(session: &mut Session<'_>) -> io::Result<DataListener> {
+    let shared = session.shared;
+    let deadline = Instant::now() + shared.config.limits.data;
+    let place = shared.port_queue.join();
+    let activity = "Waiting for a data port";
+    let mut watch = Watch::new(&mut session.control, &shared.phase, activity);
+    loop {
+        if place.is_first() {
+            let ports = shared.config.passive_ports;
+            match ports.listen(session.local, &shared.port_queue) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                listened => return listened,
+            }
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        // What has cut the wait short is for the command loop to see.
+        if left.is_zero() || shared.phase.is_draining() || watch.glance().is_err() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        place.rest(left);
     }
 }
 

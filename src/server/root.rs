@@ -1,9 +1,11 @@
 //! The served folder: the only code that touches files.
 
+mod folder;
 mod listing;
 mod path;
 mod quota;
 mod sweep;
+mod unfinished;
 mod upload;
 
 pub(super) use listing::Listing;
@@ -12,10 +14,10 @@ pub(super) use quota::Bounds;
 pub use upload::Durability;
 pub(super) use upload::{Start, Upload};
 
-use cap_std::ambient_authority;
 use cap_std::fs::{
     Dir, File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt,
 };
+use folder::Folder;
 use quota::{Ledger, Ledgers, vacate};
 use std::io;
 use std::path::Path;
@@ -32,6 +34,8 @@ const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     dir: Arc<Dir>,
+    /// All that is served, where it is now.
+    folder: Arc<Folder>,
     durability: Durability,
     bounds: Bounds,
     /// What is booked against the quota, if there is one.
@@ -45,9 +49,10 @@ impl Root {
     /// # Errors
     /// It does not exist, is no folder, or may not be read.
     pub(super) fn open(folder: &Path, durability: Durability) -> io::Result<Self> {
-        let dir = Dir::open_ambient_dir(folder, ambient_authority())?;
+        let folder = Folder::open(folder)?;
         Ok(Self {
-            dir: Arc::new(dir),
+            dir: folder.now(),
+            folder: Arc::new(folder),
             durability,
             bounds: Bounds::default(),
             ledger: None,
@@ -55,7 +60,7 @@ impl Root {
         })
     }
 
-    /// The folder `name` of this one as a root of its own, made if it is missing.
+    /// The folder `name` of all that is served as a root of its own, made if it is missing.
     ///
     /// # Errors
     /// `InvalidInput` if it cannot be a name here, or what the system says.
@@ -63,14 +68,15 @@ impl Root {
         let path = self
             .resolve(&VirtualPath::root(), name)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let open = || self.dir.open_dir(path.relative());
+        let whole = self.folder.now();
+        let open = || whole.open_dir(path.relative());
         let dir = if path == VirtualPath::root() {
             // A descriptor is spared for each session that has all of the folder.
-            Arc::clone(&self.dir)
+            whole
         } else {
             Arc::new(match open() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.dir.create_dir_all(path.relative())?;
+                    whole.create_dir_all(path.relative())?;
                     open()?
                 }
                 opened => opened?,
@@ -78,6 +84,7 @@ impl Root {
         };
         Ok(Self {
             dir,
+            folder: Arc::clone(&self.folder),
             durability: self.durability,
             bounds,
             ledger: bounds.quota.map(|_| self.ledgers.of(&path)),

@@ -1,6 +1,6 @@
 //! Transfers that were cut, and go on where they stopped.
 
-use super::fake::{Place, Run, Session, check};
+use super::fake::{Place, Run, Session, check, check_with};
 
 /// The first attempt at `hello, world`: what has come after `hello, ` is lost.
 fn cut(place: &Place) {
@@ -126,4 +126,42 @@ fn a_file_that_is_replaced_between_size_and_retr_is_fetched_as_it_is_now() {
         s.quit();
     });
     assert_eq!(place.downloads(), [("f".into(), "new".into())], "{run}");
+}
+
+#[test]
+fn a_tebibyte_goes_on_near_its_end_and_its_checksum_takes_the_time_that_it_takes() {
+    const SIZE: u64 = 1 << 40;
+    let place = Place::new();
+    check(&place, "get f", 1, |s| {
+        s.login_able();
+        asked(s, SIZE, "20260102030405");
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"hello, ");
+        s.say("426 oh");
+        s.quit();
+    });
+    let part = place.path("client_downloads/f.part");
+    let part = std::fs::File::options().write(true).open(part).unwrap();
+    part.set_len(SIZE - 5).unwrap();
+    let arguments = ["--port", "{port}", "--timeout", "1"];
+    let run = check_with(&place, &arguments, "get f", 0, |s| {
+        s.login_able();
+        asked(s, SIZE, "20260102030405");
+        let data = s.epsv();
+        s.expect(&format!("REST {}", SIZE - 5), "350 go on");
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"world");
+        s.say("226 done");
+        assert_eq!(s.command(), "HASH f");
+        // Longer than the client waits where there is nothing to read all of.
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        // With a checksum the client would read all of it, too.
+        s.say("550 not now");
+        s.quit();
+    });
+    run.tells("got f: 5 bytes");
+    run.tells("going on after 1024 GiB");
+    let file = std::fs::metadata(place.path("client_downloads/f")).unwrap();
+    assert_eq!(file.len(), SIZE);
 }

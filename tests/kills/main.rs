@@ -1,9 +1,10 @@
 //! A client that is killed, anywhere in a transfer and as often as you like: the next one goes on, in the end the file is
-//! whole, and nobody ever sees anything else under its name.
+//! whole, and nobody ever sees anything else under its name. Likewise a server.
 //!
 //! Each seed is one file. `KILLS_SEED=17 cargo test --test kills` plays one again.
 
 mod relay;
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,7 +15,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
-use support::{Client, PARTIAL, Pattern, Server, names_in, partials_in, temporaries, wait_until};
+use support::{
+    Client, Dice, PARTIAL, Pattern, Server, names_in, partials_in, temporaries, wait_until,
+};
 
 /// How many files go each way, each of which is killed once or more.
 const FILES: u64 = 500;
@@ -369,26 +372,5 @@ impl Drop for Shown {
         if thread::panicking() {
             eprintln!("seed {0}: KILLS_SEED={0} plays it again", self.0);
         }
-    }
-}
-
-/// Numbers that depend on nothing but the first (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn index(&mut self, end: usize) -> usize {
-        usize::try_from(self.below(end as u64)).expect("a small number")
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Passed {
 /// Takes in clients, one after the other, at one address.
 pub(crate) struct Relay {
     listener: Active,
-    server: SocketAddr,
+    pub(crate) server: SocketAddr,
     way: Way,
 }
 

@@ -7,6 +7,7 @@
 
 mod client;
 mod data;
+mod dice;
 mod link;
 mod namespace;
 mod process;
@@ -22,6 +23,7 @@ mod users;
 
 pub(crate) use client::Client;
 pub(crate) use data::{Pattern, assert_same, read_all};
+pub(crate) use dice::Dice;
 pub(crate) use link::Link;
 pub(crate) use namespace::Namespace;
 pub(crate) use process::{
@@ -31,7 +33,9 @@ pub(crate) use process::{
 pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
 pub(crate) use server::{Server, Text};
-pub(crate) use sockets::{Active, connect_from, data_bytes, data_connection, reset, try_connect};
+pub(crate) use sockets::{
+    Active, connect_from, data_bytes, data_connection, free_range, reset, try_connect,
+};
 pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};
 pub(crate) use users::{UsersFile, account, costly_account};

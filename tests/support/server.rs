@@ -25,7 +25,7 @@ pub(crate) struct Server {
     /// Where it keeps its certificate.
     state: TempDir,
     /// Holds `root` and nothing else, so that a test can put beside it what no client may reach.
-    outside: TempDir,
+    outside: Arc<TempDir>,
 }
 
 impl Server {
@@ -44,10 +44,15 @@ impl Server {
     /// A server that begins with a low soft limit of open files, as a login shell's often is.
     #[track_caller]
     pub(crate) fn with_few_files(files: u32, flags: &[&str]) -> Self {
-        let mut command = clean("sh");
         let script = format!("ulimit -S -n {files} && exec \"$0\" \"$@\"");
-        command.arg("-c").arg(script).arg(Self::binary());
-        Self::spawn(command, flags)
+        Self::spawn(Self::by(&["sh", "-c", &script]), flags)
+    }
+
+    /// A program, with its arguments, that starts the server in its own place.
+    pub(crate) fn by(starter: &[&str]) -> Command {
+        let mut command = clean(starter[0]);
+        command.args(&starter[1..]).arg(Self::binary());
+        command
     }
 
     /// The server's binary with no flags and none of the caller's settings.
@@ -101,7 +106,29 @@ impl Server {
 
     /// Starts the command as it is; `outside` must hold the folder `root` that it serves.
     #[track_caller]
-    pub(crate) fn from_command(mut command: Command, outside: TempDir) -> Self {
+    pub(crate) fn from_command(command: Command, outside: TempDir) -> Self {
+        Self::begin(command, Arc::new(outside))
+    }
+
+    /// Another server over the same folder.
+    #[track_caller]
+    pub(crate) fn beside(&self, flags: &[&str]) -> Self {
+        let mut command = Self::command();
+        command.args(["--host", "127.0.0.1", "--port", "0", "--root"]);
+        command.arg(&self.root).args(flags);
+        Self::begin(command, Arc::clone(&self.outside))
+    }
+
+    /// Kills it, and has another server take its place, at another port.
+    #[track_caller]
+    pub(crate) fn restart(&mut self, flags: &[&str]) {
+        let _ = self.child.kill();
+        self.ended();
+        *self = self.beside(flags);
+    }
+
+    #[track_caller]
+    fn begin(mut command: Command, outside: Arc<TempDir>) -> Self {
         let state = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         let mut child = command
             .stdin(Stdio::null())

@@ -4,6 +4,7 @@ use super::{PATIENCE, wait_for};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Opens a connection to a data port.
@@ -121,5 +122,19 @@ impl Active {
     /// The connection that has come already, if any.
     pub(crate) fn try_accept(&self) -> Option<TcpStream> {
         Some(self.0.accept().ok()?.0)
+    }
+}
+
+/// A range of free ports, as the flag has it, that no other test of these has at the same time.
+pub(crate) fn free_range(ports: u16) -> (u16, u16) {
+    // Below Linux's range for outgoing connections, and different in processes that run at once.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = std::process::id() % 500 * 20 + NEXT.fetch_add(1, Ordering::Relaxed) * 10;
+        let low = 20_000 + u16::try_from(step % 10_000).expect("small");
+        let high = low + ports - 1;
+        if (low..=high).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return (low, high);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Where data connections come from: a fresh listener for each transfer, or a connection to where the client listens.
 
 use super::DataChannel;
+use super::queue::{Freed, PortQueue};
 use crate::server::watch::{Cut, Watch};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Room for the client's own connection beside a few of strangers.
@@ -23,21 +25,31 @@ pub struct PassivePorts {
 }
 
 impl PassivePorts {
-    /// Listens on a free port of the range at `address`.
+    /// Listens on a free port of the range at `address`. Those who wait in `queue` are told when the port is free again.
     ///
     /// The search begins at a random port, so that nobody can guess the next one (RFC 2577 §8), and goes round once.
     /// Port 0 is never asked for: with thousands of ports in TIME_WAIT the kernel's own search takes milliseconds.
     ///
     /// # Errors
     /// `AddrInUse` if every port of the range is taken, or what else the system says.
-    pub(in crate::server) fn listen(self, address: IpAddr) -> io::Result<DataListener> {
+    pub(in crate::server) fn listen(
+        self,
+        address: IpAddr,
+        queue: &Arc<PortQueue>,
+    ) -> io::Result<DataListener> {
         let count = u32::from(self.high - self.low) + 1;
         let start = getrandom::u32()? % count;
         for step in 0..count {
             #[allow(clippy::cast_possible_truncation)] // below `count`, which is at most 65,536
             let port = self.low + ((start + step) % count) as u16;
             match listen_on(SocketAddr::new(address, port)) {
-                Ok(socket) => return Ok(DataListener { socket, port }),
+                Ok(socket) => {
+                    return Ok(DataListener {
+                        socket,
+                        port,
+                        _freed: Freed(Arc::clone(queue)),
+                    });
+                }
                 // `bind` may pass and `listen` then find the port in use.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
@@ -97,6 +109,8 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 pub(in crate::server) struct DataListener {
     socket: TcpListener,
     port: u16,
+    // Behind the socket: by then the port is free.
+    _freed: Freed,
 }
 
 /// Where the next data connection comes from, as the client's last `EPSV`, `PASV`, `EPRT` or `PORT` has it.

@@ -1,19 +1,23 @@
 //! Clears away what dead uploads have left.
 
 use super::quota::vacate;
+use super::unfinished::{adopt, is_alive, is_dead};
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
+use cap_std::fs::Dir;
 use std::ffi::OsString;
 use std::io;
 use std::time::{Duration, SystemTime};
 
 impl Root {
-    /// Removes the unfinished uploads, of any owner and anywhere below the root, that nobody has written to for `age`.
-    /// Stops early when `go_on` says so. Returns how many were removed.
+    /// Removes the unfinished uploads, of any owner and anywhere below the root, that nobody has written to for `age`, and
+    /// keeps those as partials that a server has left that was killed. Stops early when `go_on` says so. Returns how many
+    /// were removed.
     pub(in crate::server) fn sweep(&self, age: Duration, go_on: impl Fn() -> bool) -> usize {
         let mut removed = 0;
+        let whole = self.folder.now();
         let mut folders = vec![VirtualPath::root()];
         while let Some(folder) = folders.pop().filter(|_| go_on()) {
-            match self.sweep_folder(&folder, age, &mut folders) {
+            match sweep_folder(&whole, &folder, age, &mut folders) {
                 Ok(count) => removed += count,
                 // A folder that is gone by now, or that may not be read, has nothing for this server to remove.
                 Err(error) => log::debug!("cannot sweep {folder}: {error}"),
@@ -22,35 +26,7 @@ impl Root {
         removed
     }
 
-    fn sweep_folder(
-        &self,
-        path: &VirtualPath,
-        age: Duration,
-        folders: &mut Vec<VirtualPath>,
-    ) -> io::Result<usize> {
-        let mut removed = 0;
-        let dir = self.dir.open_dir(path.relative())?;
-        for entry in dir.entries()? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if entry.file_type()?.is_dir() {
-                folders.push(path.child(name));
-            } else if name.starts_with(HIDDEN_PREFIX) {
-                let written = entry.metadata()?.modified()?.into_std();
-                // A time in the future, by a clock that was set back, counts as now.
-                let idle = SystemTime::now()
-                    .duration_since(written)
-                    .unwrap_or_default();
-                if idle >= age && dir.remove_file(name).is_ok() {
-                    removed += 1;
-                }
-            }
-        }
-        Ok(removed)
-    }
-
-    /// Removes a folder that is empty as far as clients can see: partials in it are given up.
+    /// Removes a folder that is empty as far as clients can see: partials in it are given up, and what dead servers left.
     ///
     /// # Errors
     /// `DirectoryNotEmpty`, or what else the system says.
@@ -64,11 +40,13 @@ impl Root {
                     .entries()?
                     .map(|entry| Ok(entry?.file_name()))
                     .collect::<io::Result<Vec<_>>>()?;
-                let is_partial = |name: &OsString| {
-                    name.to_str()
-                        .is_some_and(|name| name.starts_with(PARTIAL_PREFIX))
+                let is_given_up = |name: &OsString| {
+                    name.to_str().is_some_and(|name| {
+                        name.starts_with(PARTIAL_PREFIX)
+                            || name.starts_with(HIDDEN_PREFIX) && is_dead(&dir, name)
+                    })
                 };
-                if !names.iter().all(is_partial) {
+                if !names.iter().all(is_given_up) {
                     return Err(error);
                 }
                 for partial in names.iter().filter_map(|name| name.to_str()) {
@@ -81,4 +59,36 @@ impl Root {
             other => other,
         }
     }
+}
+
+fn sweep_folder(
+    whole: &Dir,
+    path: &VirtualPath,
+    age: Duration,
+    folders: &mut Vec<VirtualPath>,
+) -> io::Result<usize> {
+    let mut removed = 0;
+    let dir = whole.open_dir(path.relative())?;
+    for entry in dir.entries()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if entry.file_type()?.is_dir() {
+            folders.push(path.child(name));
+        } else if name.starts_with(HIDDEN_PREFIX) {
+            let written = entry.metadata()?.modified()?.into_std();
+            // A time in the future, by a clock that was set back, counts as now.
+            let idle = SystemTime::now()
+                .duration_since(written)
+                .unwrap_or_default();
+            // By a clock that jumps, one that is being written to would be old at once.
+            if idle >= age {
+                let removes = !is_alive(&dir, name) && dir.remove_file(name).is_ok();
+                removed += usize::from(removes);
+            } else if let Err(error) = adopt(&dir, name) {
+                log::debug!("cannot keep {name} of {path}: {error}");
+            }
+        }
+    }
+    Ok(removed)
 }

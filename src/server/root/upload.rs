@@ -1,13 +1,12 @@
 //! Files that are being written: hidden until they are whole.
 
 use super::quota::{Booking, vacate};
-use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath, open_for_reading};
-use crate::copy::{CopyError, Pipe, hex};
-use cap_std::fs::{Dir, File, Metadata, OpenOptions, Permissions, PermissionsExt};
+use super::unfinished::Names;
+use super::{Root, VirtualPath, open_for_reading};
+use crate::copy::{CopyError, Pipe};
+use cap_std::fs::{Dir, File, Metadata, Permissions, PermissionsExt};
 use clap::ValueEnum;
-use sha2::{Digest, Sha256};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::time::SystemTime;
 
 /// What has to be on the disk before a client is told that its upload is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,7 +65,7 @@ impl Root {
     ) -> io::Result<Upload> {
         let (folder, name) = path.split().ok_or(io::ErrorKind::IsADirectory)?;
         let dir = self.dir.open_dir(folder.relative())?;
-        let partial = partial_name(owner, name);
+        let names = Names::new(owner, name);
         let there = match dir.symlink_metadata(name) {
             Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(metadata) => Some(metadata),
@@ -78,18 +77,18 @@ impl Root {
             ledger.begin(self, quota, there.as_ref().map_or(0, Metadata::len))
         });
         let claimed = match (&there, start) {
-            (None, Start::At(_) | Start::End) => claim(&dir, &partial)?,
+            (None, Start::At(_) | Start::End) => names.claim(&dir)?,
             _ => None,
         };
         let resumed = claimed.is_some();
-        let (file, temporary) = claimed.map_or_else(|| create(&dir), Ok)?;
+        let (file, temporary) = claimed.map_or_else(|| names.create(&dir), Ok)?;
         let name = name.to_owned();
         let mut upload = Upload {
             dir,
             file,
             name,
             temporary,
-            partial,
+            partial: names.partial(),
             durability: self.durability,
             length: 0,
             most: self.bounds.file_size,
@@ -123,10 +122,14 @@ impl Root {
         owner: &str,
     ) -> io::Result<(File, u64)> {
         let (folder, name) = path.split().ok_or(io::ErrorKind::NotFound)?;
-        let file = self
-            .dir
-            .open_dir(folder.relative())?
-            .open(partial_name(owner, name))?;
+        let dir = self.dir.open_dir(folder.relative())?;
+        let names = Names::new(owner, name);
+        let file = match dir.open(names.partial()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && names.adopt(&dir)? => {
+                dir.open(names.partial())
+            }
+            opened => opened,
+        }?;
         let length = file.metadata()?.len();
         Ok((file, length))
     }
@@ -298,43 +301,5 @@ impl Drop for Upload {
                 self.temporary
             );
         }
-    }
-}
-
-/// The one name under which a cut upload of `name` is kept for `owner`. A hash, since names may be as long as any.
-fn partial_name(owner: &str, name: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(owner)
-        .chain_update([0])
-        .chain_update(name)
-        .finalize();
-    format!("{PARTIAL_PREFIX}{}", hex(&digest[..16]))
-}
-
-fn temporary_name() -> io::Result<String> {
-    Ok(format!("{HIDDEN_PREFIX}{:016x}", getrandom::u64()?))
-}
-
-fn create(dir: &Dir) -> io::Result<(File, String)> {
-    let temporary = temporary_name()?;
-    let file = dir.open_with(&temporary, OpenOptions::new().write(true).create_new(true))?;
-    Ok((file, temporary))
-}
-
-/// Takes a partial for one upload alone: of two that want it, one renames it and the other finds nothing.
-fn claim(dir: &Dir, partial: &str) -> io::Result<Option<(File, String)>> {
-    let found = dir
-        .open_with(partial, OpenOptions::new().write(true))
-        .and_then(|file| {
-            // Before it gets its new name, lest the sweep take it for long dead.
-            let file = file.into_std();
-            file.set_modified(SystemTime::now())?;
-            let temporary = temporary_name()?;
-            dir.rename(partial, dir, &temporary)?;
-            Ok((File::from_std(file), temporary))
-        });
-    match found {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        found => found.map(Some),
     }
 }

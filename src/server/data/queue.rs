@@ -1,0 +1,117 @@
+//! The line of those who wait for a port, where all that data connections may use are taken.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How often the first in line looks by itself: of the ports that another process gives back nobody tells.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the others look whether their client is still there.
+const GLANCE_EVERY: Duration = Duration::from_secs(1);
+
+/// First come, first served.
+#[derive(Debug, Default)]
+pub(in crate::server) struct PortQueue(Mutex<Line>);
+
+#[derive(Debug, Default)]
+struct Line {
+    last: u64,
+    waiting: VecDeque<(u64, Thread)>,
+}
+
+/// A thread's place in the line, given up on drop.
+#[derive(Debug)]
+pub(in crate::server) struct Place<'q> {
+    queue: &'q PortQueue,
+    number: u64,
+}
+
+impl PortQueue {
+    /// Whether nobody waits.
+    pub(in crate::server) fn is_empty(&self) -> bool {
+        self.line().waiting.is_empty()
+    }
+
+    /// Takes the last place.
+    pub(in crate::server) fn join(&self) -> Place<'_> {
+        let mut line = self.line();
+        line.last += 1;
+        let number = line.last;
+        line.waiting.push_back((number, thread::current()));
+        Place {
+            queue: self,
+            number,
+        }
+    }
+
+    fn wake_first(&self) {
+        if let Some((_, first)) = self.line().waiting.front() {
+            first.unpark();
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // It is whole after every statement that touches it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place<'_> {
+    /// Whether the next port is for this one.
+    pub(in crate::server) fn is_first(&self) -> bool {
+        let line = self.queue.line();
+        line.waiting
+            .front()
+            .is_some_and(|(first, _)| *first == self.number)
+    }
+
+    /// Waits until there may be something new, and no longer than `limit`.
+    pub(in crate::server) fn rest(&self, limit: Duration) {
+        let most = if self.is_first() {
+            LOOK_EVERY
+        } else {
+            GLANCE_EVERY
+        };
+        thread::park_timeout(most.min(limit));
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut line = self.queue.line();
+        line.waiting.retain(|(number, _)| *number != self.number);
+        drop(line);
+        self.queue.wake_first();
+    }
+}
+
+/// Tells the first in line, when it is dropped, that a port is free.
+#[derive(Debug)]
+pub(super) struct Freed(pub(super) std::sync::Arc<PortQueue>);
+
+impl Drop for Freed {
+    fn drop(&mut self) {
+        self.0.wake_first();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_came_first_is_first_and_who_leaves_lets_the_next_be() {
+        let queue = PortQueue::default();
+        let (one, two, three) = (queue.join(), queue.join(), queue.join());
+        assert_eq!(
+            [&one, &two, &three].map(Place::is_first),
+            [true, false, false]
+        );
+        drop(two);
+        drop(one);
+        assert!(three.is_first());
+        drop(three);
+        assert!(queue.is_empty());
+    }
+}

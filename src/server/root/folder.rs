@@ -1,0 +1,63 @@
+//! The folder that is served as a whole, which may be taken away and put back while it is.
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A folder by its path and by its handle.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    dir: Mutex<Arc<Dir>>,
+}
+
+impl Folder {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// It does not exist, is no folder, or may not be read.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
+        Ok(Self {
+            path,
+            dir: Mutex::new(Arc::new(dir)),
+        })
+    }
+
+    /// Its handle: a new one if there is another folder in its place by now, as when it was removed and made anew, or when a
+    /// disk was mounted there.
+    pub(super) fn now(&self) -> Arc<Dir> {
+        // It is whole after every statement that touches it.
+        let mut dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_another(&dir) {
+            match Dir::open_ambient_dir(&self.path, ambient_authority()) {
+                Ok(new) => {
+                    log::info!("another folder is at {}", self.path.display());
+                    *dir = Arc::new(new);
+                }
+                // The sandbox leaves the server what was there when it began.
+                Err(error) => log::warn!(
+                    "another folder is at {} and cannot be opened, restart the server: {error}",
+                    self.path.display()
+                ),
+            }
+        }
+        Arc::clone(&dir)
+    }
+
+    /// Whether there is a folder in the place of this one.
+    fn is_another(&self, dir: &Dir) -> bool {
+        match (std::fs::metadata(&self.path), dir.dir_metadata()) {
+            (Ok(there), Ok(own)) => {
+                there.is_dir() && (there.dev(), there.ino()) != (own.dev(), own.ino())
+            }
+            // Its file system has forgotten it.
+            (Ok(there), Err(_)) => there.is_dir(),
+            (Err(_), _) => false,
+        }
+    }
+}
