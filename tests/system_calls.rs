@@ -116,9 +116,9 @@ fn upload() {
         "ppoll",
         "fdatasync",
         "ppoll",
-        // Into place, the partial of an earlier attempt away, the name on the disk.
+        // Into place, no partial of an earlier attempt, the name on the disk.
         "renameat",
-        "unlinkat",
+        "statx",
         "openat2",
         "fsync",
         "close",

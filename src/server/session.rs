@@ -86,9 +86,11 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
 }
 
 impl<'s> Session<'s> {
-    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Self> {
+    // On the heap, and made apart from its thread's outermost frame, so that a session that only waits has two pages of stack.
+    #[inline(never)]
+    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Box<Self>> {
         let local = socket.local_addr()?.ip().to_canonical();
-        Ok(Self {
+        Ok(Box::new(Self {
             shared,
             control: Control::new(Stream::Plain(socket), shared.config.limits.idle)?,
             peer,
@@ -111,7 +113,7 @@ impl<'s> Session<'s> {
             hash: HashAlgorithm::default(),
             transfer_logged: false,
             epsv_all: false,
-        })
+        }))
     }
 
     /// The command loop. Returns how the session ended.
@@ -191,7 +193,7 @@ impl<'s> Session<'s> {
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 
-    fn into_control(self) -> Control {
+    fn into_control(self: Box<Self>) -> Control {
         self.control
     }
 

@@ -1,9 +1,9 @@
 //! The folder that is served as a whole, which may be taken away and put back while it is.
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, MetadataExt};
+use cap_std::fs::Dir;
+use rustix::fs::{FileType, Stat, fstat, stat};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,12 +51,13 @@ impl Folder {
 
     /// Whether there is a folder in the place of this one.
     fn is_another(&self, dir: &Dir) -> bool {
-        match (std::fs::metadata(&self.path), dir.dir_metadata()) {
+        let is_folder = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        match (stat(&self.path), fstat(dir)) {
             (Ok(there), Ok(own)) => {
-                there.is_dir() && (there.dev(), there.ino()) != (own.dev(), own.ino())
+                is_folder(&there) && (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino)
             }
             // Its file system has forgotten it.
-            (Ok(there), Err(_)) => there.is_dir(),
+            (Ok(there), Err(_)) => is_folder(&there),
             (Err(_), _) => false,
         }
     }

@@ -176,9 +176,10 @@ impl Upload {
         };
         renamed.inspect_err(|_| self.failed = true)?;
         self.in_place = true;
-        // What an earlier attempt left: nobody is to go on from it any more.
-        let removed = self.vacate_partial(|| self.dir.remove_file(&self.partial));
-        if let Err(error) = removed
+        // What an earlier attempt left: nobody is to go on from it any more. There is seldom one, and a look does not wait for
+        // all others who change the folder.
+        if self.dir.symlink_metadata(&self.partial).is_ok()
+            && let Err(error) = self.vacate_partial(|| self.dir.remove_file(&self.partial))
             && error.kind() != io::ErrorKind::NotFound
         {
             log::warn!("cannot remove the partial {}: {error}", self.partial);
