@@ -11,8 +11,6 @@ use crate::protocol::command::{Arg, TransferType};
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io::{self, Read, Seek, SeekFrom};
 
-// Not a part of the dispatch, as `Transfer::run` is not.
-#[inline(never)]
 pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let (data, start) = (session.data.take(), std::mem::take(&mut session.restart_at));
     let ascii = session.transfer_type == TransferType::Ascii;

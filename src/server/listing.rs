@@ -89,8 +89,6 @@ fn without_options(path: Option<&Arg>) -> &str {
 }
 
 /// Sends a listing, a row by `write` for each entry.
-// Not a part of the dispatch, as `Transfer::run` is not.
-#[inline(never)]
 fn send(
     session: &mut Session<'_>,
     verb: &'static str,

@@ -86,11 +86,9 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
 }
 
 impl<'s> Session<'s> {
-    // On the heap, and made apart from its thread's outermost frame, so that a session that only waits has two pages of stack.
-    #[inline(never)]
-    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Box<Self>> {
+    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Self> {
         let local = socket.local_addr()?.ip().to_canonical();
-        Ok(Box::new(Self {
+        Ok(Self {
             shared,
             control: Control::new(Stream::Plain(socket), shared.config.limits.idle)?,
             peer,
@@ -113,7 +111,7 @@ impl<'s> Session<'s> {
             hash: HashAlgorithm::default(),
             transfer_logged: false,
             epsv_all: false,
-        }))
+        })
     }
 
     /// The command loop. Returns how the session ended.
@@ -193,7 +191,7 @@ impl<'s> Session<'s> {
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 
-    fn into_control(self: Box<Self>) -> Control {
+    fn into_control(self) -> Control {
         self.control
     }
 

@@ -38,8 +38,6 @@ impl From<CopyError> for Failure {
 
 impl Transfer {
     /// Opens the data connection, moves the bytes, closes it, logs, and returns the final reply.
-    // Not a part of the dispatch, of whose stack each idle session has a page.
-    #[inline(never)]
     pub(super) fn run(
         self,
         session: &mut Session<'_>,
