@@ -80,7 +80,6 @@ fn download() {
         // The one connection, the port's end, the bytes, both ends.
         "accept4",
         "close",
-        "setsockopt",
         "sendfile",
         "close",
         "close",

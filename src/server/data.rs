@@ -63,12 +63,6 @@ impl<'s> DataChannel<'s> {
         self.pace = pace.map(|pace| (pace, Instant::now()));
     }
 
-    /// Sends no segment that is not full until the close: a small file and its end then are one, and wake the client once.
-    pub(super) fn fill_segments(&self) {
-        // Where this cannot be had, it is but slower.
-        let _ = rustix::net::sockopt::set_tcp_cork(self.stream.socket(), true);
-    }
-
     /// Makes the TLS handshake, of which the client is the one that begins it, whoever connected (RFC 4217 §7).
     pub(super) fn protect(
         mut self,

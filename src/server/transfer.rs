@@ -69,9 +69,6 @@ impl Transfer {
         let (moved, outcome) = match opened {
             Ok(mut channel) => {
                 channel.keep_to(pace);
-                if direction(verb) == Direction::Download {
-                    channel.fill_segments();
-                }
                 let done = work(&mut channel);
                 let done = done.and_then(|()| channel.finish().map_err(Failure::Data));
                 let outcome = match (done, channel.cut()) {
