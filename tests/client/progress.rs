@@ -77,7 +77,11 @@ fn serve(s: &mut Session, gate: &Gate) {
                 drop(data);
                 s.say("226 done");
             }
-            ("QUIT", _) => return s.say("221 bye"),
+            ("QUIT", _) => {
+                // The client waits for it for no more than a moment.
+                let _ = s.control.get_mut().write_all(b"221 bye\r\n");
+                return;
+            }
             _ => s.say("500 what?"),
         }
     }
