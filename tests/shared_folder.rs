@@ -124,11 +124,11 @@ fn a_sweep_takes_no_upload_that_another_server_has_under_way_whatever_the_clock_
         file.set_modified(SystemTime::UNIX_EPOCH)
             .expect("the time is set");
     }
-    let two = one.beside(&[]);
-    wait_until("the other server to sweep", || {
+    // The first one may still be at the sweep that it begins with, and take a part of it.
+    let _two = one.beside(&[]);
+    wait_until("the servers to sweep", || {
         names_in(&one.root) == [live.clone()]
     });
-    two.wait_for_log(&["removed 2"]);
     data.write_all(b"def").expect("three bytes more");
     drop(data);
     raw.expect(226);
@@ -148,9 +148,11 @@ fn a_file_from_the_future_counts_as_new() {
     let file = File::options().write(true).open(server.path(&dead));
     let epoch = SystemTime::UNIX_EPOCH;
     file.expect("a file").set_modified(epoch).expect("the time");
-    let other = server.beside(&[]);
-    other.wait_for_log(&["removed 1"]);
-    assert_eq!(partials_in(&server.root), [name]);
+    // The first one may still be at the sweep that it begins with.
+    let _other = server.beside(&[]);
+    wait_until("the servers to sweep", || {
+        partials_in(&server.root) == [name.clone()]
+    });
 }
 
 #[test]
