@@ -184,7 +184,7 @@ impl Rows {
             Err(error) => Err(error),
         };
         Ok(match entries {
-            Ok(entries) => Ok((path, Self::new(entries, session.shared.config.limits.data))),
+            Ok(entries) => Ok((path, Self::new(entries, session.config.limits.data))),
             Err(error) => Err(failure::file(&error, &path)),
         })
     }
@@ -211,7 +211,7 @@ impl Rows {
         };
         let mut rows = Self {
             before: before.to_owned(),
-            ..Self::new(Entries::Folder(listing), session.shared.config.limits.data)
+            ..Self::new(Entries::Folder(listing), session.config.limits.data)
         };
         let activity = format!("{verb} {name}");
         let mut watch = Watch::new(&mut session.control, &session.shared.phase, &activity);

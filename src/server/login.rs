@@ -116,7 +116,7 @@ fn refuse(session: &mut Session<'_>, name: &str) -> Reply {
     log::debug!("{peer} waits for {:.3} s", wait.as_secs_f64());
     shared.phase.rest(wait);
     session.failed_logins += 1;
-    if session.failed_logins >= shared.config.limits.login_attempts {
+    if session.failed_logins >= session.config.limits.login_attempts {
         session.over = Some("too many login failures");
     }
     Reply::new(ReplyCode::NOT_LOGGED_IN, "Login refused.")

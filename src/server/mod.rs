@@ -21,6 +21,7 @@ mod protection;
 mod root;
 mod sandbox;
 mod session;
+mod sessions;
 mod sweeper;
 mod tls;
 mod transfer;
@@ -42,11 +43,11 @@ use entrance::{Entrance, Entrances, Woken};
 use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::collections::BTreeMap;
+use sessions::Sessions;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
@@ -64,7 +65,8 @@ pub struct Server {
 /// What all sessions of a server have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    config: Config,
+    /// What sessions that begin are to do; see [`Self::config`].
+    config: Mutex<Arc<Config>>,
     tls: Tls,
     root: Root,
     users: Users,
@@ -72,7 +74,7 @@ pub(crate) struct Shared {
     phase: Phase,
     /// Those who wait for a data port.
     port_queue: Arc<PortQueue>,
-    sessions: Mutex<Sessions>,
+    sessions: Arc<Sessions>,
 }
 
 /// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
@@ -104,14 +106,14 @@ impl Server {
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
-            config,
+            config: Mutex::new(Arc::new(config)),
             tls,
             root,
             users,
             checksums: Checksums::default(),
             phase: Phase::default(),
             port_queue: Arc::default(),
-            sessions: Mutex::default(),
+            sessions: Arc::default(),
         };
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
@@ -209,11 +211,16 @@ impl Shared {
     fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr, entrance: Entrance) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let socket = Arc::new(socket);
-        let refusal = match Guard::new(shared, peer, &socket) {
-            Ok(guard) => {
+        let refusal = match shared
+            .sessions
+            .enter(&shared.config().limits, peer, &socket)
+        {
+            Ok(place) => {
                 let socket = Arc::clone(&socket);
+                let shared = Arc::clone(shared);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    session::run(&guard.shared, socket, peer, entrance);
+                    session::run(&shared, socket, peer, entrance);
+                    drop(place);
                     heap::tidy();
                 });
                 match started {
@@ -235,35 +242,31 @@ impl Shared {
 
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
     fn drain(&self, stop: &UnixStream) {
-        log::info!(
-            "shutting down, {} sessions open",
-            self.sessions().sockets.len()
-        );
+        log::info!("shutting down, {} sessions open", self.sessions.count());
         self.phase.set(Phase::DRAINING);
-        self.shut_sockets(Shutdown::Read);
-        if self.empty_within(self.config.limits.drain, Some(stop)) {
+        self.sessions.shut(Shutdown::Read);
+        if self.empty_within(self.config().limits.drain, Some(stop)) {
             return;
         }
         log::warn!(
             "cutting the transfers of {} sessions",
-            self.sessions().sockets.len()
+            self.sessions.count()
         );
         self.phase.set(Phase::CUTTING);
-        self.shut_sockets(Shutdown::Both);
+        self.sessions.shut(Shutdown::Both);
         self.empty_within(CUT_GRACE, None);
     }
 
-    fn shut_sockets(&self, how: Shutdown) {
-        for socket in self.sessions().sockets.values() {
-            // It fails if the client has gone, which is just as well.
-            let _ = socket.shutdown(how);
-        }
+    /// What the server is to do now. A session keeps to what it was when the session began.
+    fn config(&self) -> Arc<Config> {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&config)
     }
 
     /// Whether the last session ended within `limit`, and before a byte arrived at `hurry`.
     fn empty_within(&self, limit: Duration, hurry: Option<&UnixStream>) -> bool {
         let deadline = Instant::now() + limit;
-        while !self.sessions().sockets.is_empty() {
+        while self.sessions.count() > 0 {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -278,70 +281,5 @@ impl Shared {
             }
         }
         true
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        // The table is whole after every statement that touches it, so a panic elsewhere does not spoil it.
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The sessions that are open, in trees: a hash table would stay as large as it once was.
-#[derive(Debug, Default)]
-struct Sessions {
-    last: u64,
-    sockets: BTreeMap<u64, Arc<TcpStream>>,
-    addresses: BTreeMap<IpAddr, usize>,
-}
-
-/// A session's place among those of the server, given back on drop.
-struct Guard {
-    shared: Arc<Shared>,
-    number: u64,
-    address: IpAddr,
-}
-
-impl Guard {
-    /// Takes a place, or says why there is none.
-    fn new(
-        shared: &Arc<Shared>,
-        peer: SocketAddr,
-        socket: &Arc<TcpStream>,
-    ) -> Result<Self, String> {
-        let limits = shared.config.limits;
-        let mut sessions = shared.sessions();
-        if sessions.sockets.len() >= limits.clients {
-            return Err(format!("The server is full ({} clients)", limits.clients));
-        }
-        let of_address = sessions.addresses.entry(peer.ip()).or_default();
-        if *of_address >= limits.clients_per_address {
-            return Err(format!(
-                "Too many connections from {} ({})",
-                peer.ip(),
-                limits.clients_per_address
-            ));
-        }
-        *of_address += 1;
-        sessions.last += 1;
-        let number = sessions.last;
-        sessions.sockets.insert(number, Arc::clone(socket));
-        Ok(Self {
-            shared: Arc::clone(shared),
-            number,
-            address: peer.ip(),
-        })
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let mut sessions = self.shared.sessions();
-        sessions.sockets.remove(&self.number);
-        if let Some(count) = sessions.addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                sessions.addresses.remove(&self.address);
-            }
-        }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn pasv(session: &mut Session<'_>) -> io::Result<Reply> {
     if session.epsv_all {
         return only_epsv();
     }
-    let address = match (session.shared.config.public_address, session.local) {
+    let address = match (session.config.public_address, session.local) {
         (Some(address), _) | (None, IpAddr::V4(address)) => address,
         (None, IpAddr::V6(_)) => {
             return reply(ReplyCode::CANNOT_OPEN_DATA, "PASV is for IPv4, use EPSV.");
@@ -109,7 +109,7 @@ pub(super) fn opts_ahead(session: &mut Session<'_>, value: &str) -> io::Result<R
 /// Prepares a fresh listener. Returns its port.
 fn listen(session: &mut Session<'_>) -> Result<u16, Reply> {
     make_room(session)?;
-    let ports = session.shared.config.passive_ports;
+    let ports = session.config.passive_ports;
     let listened = match try_listen(session) {
         // The one that it waits for might be the very one that it has.
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && !has_port(session) => {
@@ -140,7 +140,7 @@ fn try_listen(session: &Session<'_>) -> io::Result<DataListener> {
     if !shared.port_queue.is_empty() {
         return Err(io::ErrorKind::AddrInUse.into());
     }
-    let ports = shared.config.passive_ports;
+    let ports = session.config.passive_ports;
     ports.listen(session.local, &shared.port_queue)
 }
 
@@ -152,13 +152,13 @@ fn has_port(session: &Session<'_>) -> bool {
 /// Stands in line for a port, since others will give theirs back soon, as long as a data connection may take to come.
 fn wait_for_port(session: &mut Session<'_>) -> io::Result<DataListener> {
     let shared = session.shared;
-    let deadline = Instant::now() + shared.config.limits.data;
+    let deadline = Instant::now() + session.config.limits.data;
+    let ports = session.config.passive_ports;
     let place = shared.port_queue.join();
     let activity = "Waiting for a data port";
     let mut watch = Watch::new(&mut session.control, &shared.phase, activity);
     loop {
         if place.is_first() {
-            let ports = shared.config.passive_ports;
             match ports.listen(session.local, &shared.port_queue) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 listened => return listened,

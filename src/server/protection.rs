@@ -42,7 +42,7 @@ pub(super) fn begin(session: &mut Session<'_>, data_is_private: bool) -> io::Res
         return Err(io::ErrorKind::Unsupported.into());
     };
     let socket = Arc::clone(session.control.stream().socket());
-    let deadline = Instant::now() + session.shared.config.limits.handshake;
+    let deadline = Instant::now() + session.config.limits.handshake;
     session
         .control
         .start_tls(tls.over_control(socket)?, deadline)

@@ -7,7 +7,7 @@ use super::login::Login;
 use super::protection::{self, Protection};
 use super::root::{PathError, Root, VirtualPath};
 use super::users::ANONYMOUS;
-use super::{Shared, checksum, content, files, info, listing, login, ports};
+use super::{Config, Shared, checksum, content, files, info, listing, login, ports};
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
 use crate::protocol::entry::FactSet;
@@ -27,6 +27,7 @@ const MAX_FAULTS: u32 = 20;
 /// The state of a session.
 pub(super) struct Session<'s> {
     pub(super) shared: &'s Shared,
+    pub(super) config: Arc<Config>,
     pub(super) control: Control,
     pub(super) peer: SocketAddr,
     /// The address of this host that the client reached, where data listeners go.
@@ -88,9 +89,11 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
 impl<'s> Session<'s> {
     fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Self> {
         let local = socket.local_addr()?.ip().to_canonical();
+        let config = shared.config();
         Ok(Self {
             shared,
-            control: Control::new(Stream::Plain(socket), shared.config.limits.idle)?,
+            control: Control::new(Stream::Plain(socket), config.limits.idle)?,
+            config,
             peer,
             local,
             login: Login::None,
@@ -134,14 +137,14 @@ impl<'s> Session<'s> {
                 Err(error)
                     if timed_out(&error) && login_by.is_some_and(|by| by <= Instant::now()) =>
                 {
-                    let limit = self.shared.config.limits.login.as_secs();
+                    let limit = self.config.limits.login.as_secs();
                     return self.close(&format!("Not logged in within {limit} seconds."));
                 }
                 Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
                     return self.close("Too much was said before a login.");
                 }
                 Err(error) if timed_out(&error) => {
-                    let idle = self.shared.config.limits.idle.as_secs();
+                    let idle = self.config.limits.idle.as_secs();
                     return self.close(&format!("No command for {idle} seconds."));
                 }
                 Err(error) => return Err(error),
@@ -187,7 +190,7 @@ impl<'s> Session<'s> {
             self.login_by = None;
             return None;
         }
-        let limit = self.shared.config.limits.login;
+        let limit = self.config.limits.login;
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 

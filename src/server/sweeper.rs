@@ -45,8 +45,8 @@ impl Drop for Sweeper {
 }
 
 fn run(shared: &Shared, stopped: &Receiver<()>) {
-    let age = shared.config.keep_partials;
     loop {
+        let age = shared.config().keep_partials;
         let removed = shared
             .root
             .sweep(age, || stopped.try_recv() == Err(TryRecvError::Empty));

@@ -60,7 +60,7 @@ impl Transfer {
         let pace = session.login.pace();
         let protection = session.data_protection(direction(verb));
         let watch = Watch::new(&mut session.control, &session.shared.phase, &activity);
-        let limits = &session.shared.config.limits;
+        let limits = &session.config.limits;
         let opened = data.open(session.peer.ip(), watch, limits.data);
         let opened = opened.and_then(|channel| match protection {
             Some(tls) => channel.protect(&tls, limits.handshake),

@@ -1,26 +1,18 @@
-//! `ftp-server`: serves one folder to many FTP clients at once.
-
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
+//! What can be said on the command line, and what it means for the server.
 
 use anyhow::{Context, Result, ensure};
+use clap::Parser;
 use clap::builder::BoolishValueParser;
-use clap::{CommandFactory, Parser, Subcommand};
 use jiff::SignedDuration;
-use log::LevelFilter;
-use multi_client_ftp::pages::Page;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
-    self, Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
-    PassivePorts, Sandbox, Server, TlsMode, TlsOptions, UserCommand,
+    Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
+    PassivePorts, Sandbox, TlsMode, TlsOptions,
 };
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fmt;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,7 +22,7 @@ const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Serve one folder to many FTP clients at once.
 #[derive(Debug, Parser)]
 #[command(name = "ftp-server", version)]
-struct Args {
+pub(super) struct Args {
     /// Address or host name to listen on
     #[arg(long, env = "FTP_SERVER_HOST", default_value_t = Config::default().address.ip().to_string())]
     host: String,
@@ -95,10 +87,10 @@ struct Args {
     sandbox: Sandbox,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
-    verbose: u8,
+    pub(super) verbose: u8,
     /// Log only warnings and errors
     #[arg(short, long, env = "FTP_SERVER_QUIET", conflicts_with = "verbose", value_parser = BoolishValueParser::new())]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 // No doc comment, which would take the place of that of `Args`.
@@ -143,34 +135,63 @@ struct TlsArgs {
     state_dir: Option<PathBuf>,
 }
 
-// The command line as a whole. The pages are made of `Args` alone, so that they do not offer themselves. A doc comment
-// here would take the place of that one in --help.
-#[derive(Debug, Parser)]
-#[command(
-    name = "ftp-server",
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
-)]
-struct Line {
-    #[command(flatten)]
-    args: Args,
-    #[command(subcommand)]
-    task: Option<Task>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Task {
-    #[command(flatten)]
-    Edit(Edit),
-    #[command(flatten)]
-    Page(Page),
-}
-
-#[derive(Debug, Subcommand)]
-enum Edit {
-    /// Edit the accounts of a users file
-    #[command(subcommand)]
-    User(UserCommand),
+impl Args {
+    /// What the server is to do.
+    ///
+    /// # Errors
+    /// Two options contradict each other, the folder to serve cannot be made, or a host has no address.
+    pub(super) fn config(self) -> Result<Config> {
+        let args = self;
+        // Where files cannot be locked, the sweep knows an upload that still runs by its having been written to within this time.
+        ensure!(
+            args.keep_partials.0 >= args.data_timeout.0,
+            "--keep-partials must not be shorter than --data-timeout ({} s)",
+            args.data_timeout.0.as_secs()
+        );
+        ensure!(
+            args.tls.implicit_tls_port.is_none() || args.tls.tls != TlsMode::Off,
+            "--implicit-tls-port needs TLS, and --tls is off"
+        );
+        std::fs::create_dir_all(&args.root)
+            .with_context(|| format!("cannot make the folder to serve, {}", args.root.display()))?;
+        let limits = Limits {
+            clients: args.max_clients,
+            clients_per_address: args.max_clients_per_address,
+            login: args.login_timeout.0,
+            login_attempts: args.login_attempts,
+            hash_jobs: args
+                .hash_jobs
+                .map_or_else(|| Limits::default().hash_jobs, NonZeroUsize::get),
+            idle: args.idle_timeout.0,
+            handshake: args.tls.tls_handshake_timeout.0,
+            data: args.data_timeout.0,
+            drain: args.drain.0,
+        };
+        Ok(Config {
+            address: resolve(&args.host, args.port)?,
+            tls_address: match args.tls.implicit_tls_port {
+                Some(port) => Some(resolve(&args.host, port)?),
+                None => None,
+            },
+            root: args.root,
+            passive_ports: args.passive_ports,
+            public_address: args.public_address,
+            anonymous: match args.anonymous {
+                Some(Anonymous::Off) => None,
+                Some(Anonymous::Read) => Some(Access::Read),
+                Some(Anonymous::Write) => Some(Access::Write),
+                Some(Anonymous::Full) => Some(Access::Full),
+                // Who gives out passwords does not mean to let everybody in beside them.
+                None => Config::default().anonymous.filter(|_| args.users.is_none()),
+            },
+            users: args.users,
+            durability: args.durability,
+            keep_partials: args.keep_partials.0,
+            tls: args.tls.options(),
+            sandbox: args.sandbox,
+            limits,
+        })
+    }
 }
 
 impl TlsArgs {
@@ -225,140 +246,6 @@ impl fmt::Display for Time {
             seconds => write!(f, "{seconds}"),
         }
     }
-}
-
-fn main() -> ExitCode {
-    let Line { args, task } = Line::parse();
-    start_log(&args);
-    let outcome = match task {
-        Some(Task::Edit(Edit::User(command))) => command.run(),
-        Some(Task::Page(page)) => page
-            .print(Edit::augment_subcommands(Args::command()))
-            .context("cannot write to standard output"),
-        None => run(args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ftp-server: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn start_log(args: &Args) {
-    let level = match (args.quiet, args.verbose) {
-        (true, _) => LevelFilter::Warn,
-        (false, 0) => LevelFilter::Info,
-        (false, 1) => LevelFilter::Debug,
-        (false, _) => LevelFilter::Trace,
-    };
-    env_logger::Builder::new()
-        .filter_level(level)
-        .format_target(false)
-        .format_timestamp_millis()
-        .init();
-}
-
-fn run(args: Args) -> Result<()> {
-    let config = config(args)?;
-    // Registered before the address is printed: whoever reads it may send a signal at once.
-    let (stop, reload) = (watch(&[SIGINT, SIGTERM])?, watch(&[SIGHUP])?);
-    if let Some(limit) = server::raise_descriptor_limit() {
-        log::debug!("up to {limit} descriptors");
-    }
-    server::keep_memory_private(config.sandbox)?;
-    let root = config.root.clone();
-    let server = Server::bind(config)?;
-    let address = server
-        .local_address()
-        .context("cannot learn the address that was bound")?;
-    // Nobody may be reading it, which is no reason not to serve.
-    let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
-    announce_tls(&server)?;
-    log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
-    server.run(&stop, &reload).context("the listener failed")
-}
-
-/// A stream at which a byte arrives for each of these signals.
-fn watch(signals: &[i32]) -> Result<UnixStream> {
-    let (stream, end) = UnixStream::pair().context("cannot make the pipe for signals")?;
-    for signal in signals {
-        let end = end
-            .try_clone()
-            .context("cannot make the pipe for signals")?;
-        signal_hook::low_level::pipe::register(*signal, end).context("cannot watch for signals")?;
-    }
-    Ok(stream)
-}
-
-/// Tells what a client has to know to trust the server.
-fn announce_tls(server: &Server) -> Result<()> {
-    if let Some(address) = server
-        .local_tls_address()
-        .context("cannot learn the address that was bound")?
-    {
-        let _ = writeln!(
-            std::io::stdout(),
-            "ftp-server listening with TLS on {address}"
-        );
-    }
-    if let Some(fingerprint) = server.fingerprint() {
-        let _ = writeln!(std::io::stdout(), "TLS certificate {fingerprint}");
-    }
-    Ok(())
-}
-
-fn config(args: Args) -> Result<Config> {
-    // Where files cannot be locked, the sweep knows an upload that still runs by its having been written to within this time.
-    ensure!(
-        args.keep_partials.0 >= args.data_timeout.0,
-        "--keep-partials must not be shorter than --data-timeout ({} s)",
-        args.data_timeout.0.as_secs()
-    );
-    ensure!(
-        args.tls.implicit_tls_port.is_none() || args.tls.tls != TlsMode::Off,
-        "--implicit-tls-port needs TLS, and --tls is off"
-    );
-    std::fs::create_dir_all(&args.root)
-        .with_context(|| format!("cannot make the folder to serve, {}", args.root.display()))?;
-    let limits = Limits {
-        clients: args.max_clients,
-        clients_per_address: args.max_clients_per_address,
-        login: args.login_timeout.0,
-        login_attempts: args.login_attempts,
-        hash_jobs: args
-            .hash_jobs
-            .map_or_else(|| Limits::default().hash_jobs, NonZeroUsize::get),
-        idle: args.idle_timeout.0,
-        handshake: args.tls.tls_handshake_timeout.0,
-        data: args.data_timeout.0,
-        drain: args.drain.0,
-    };
-    Ok(Config {
-        address: resolve(&args.host, args.port)?,
-        tls_address: match args.tls.implicit_tls_port {
-            Some(port) => Some(resolve(&args.host, port)?),
-            None => None,
-        },
-        root: args.root,
-        passive_ports: args.passive_ports,
-        public_address: args.public_address,
-        anonymous: match args.anonymous {
-            Some(Anonymous::Off) => None,
-            Some(Anonymous::Read) => Some(Access::Read),
-            Some(Anonymous::Write) => Some(Access::Write),
-            Some(Anonymous::Full) => Some(Access::Full),
-            // Who gives out passwords does not mean to let everybody in beside them.
-            None => Config::default().anonymous.filter(|_| args.users.is_none()),
-        },
-        users: args.users,
-        durability: args.durability,
-        keep_partials: args.keep_partials.0,
-        tls: args.tls.options(),
-        sandbox: args.sandbox,
-        limits,
-    })
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr> {

@@ -1,0 +1,128 @@
+//! `ftp-server`: serves one folder to many FTP clients at once.
+
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
+
+mod args;
+
+use anyhow::{Context, Result};
+use args::Args;
+use clap::{CommandFactory, Parser, Subcommand};
+use log::LevelFilter;
+use multi_client_ftp::pages::Page;
+use multi_client_ftp::server::{self, Server, UserCommand};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+// The command line as a whole. The pages are made of `Args` alone, so that they do not offer themselves. A doc comment
+// here would take the place of that one in --help.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ftp-server",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    #[command(flatten)]
+    Edit(Edit),
+    #[command(flatten)]
+    Page(Page),
+}
+
+#[derive(Debug, Subcommand)]
+enum Edit {
+    /// Edit the accounts of a users file
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+fn main() -> ExitCode {
+    let Line { args, task } = Line::parse();
+    start_log(&args);
+    let outcome = match task {
+        Some(Task::Edit(Edit::User(command))) => command.run(),
+        Some(Task::Page(page)) => page
+            .print(Edit::augment_subcommands(Args::command()))
+            .context("cannot write to standard output"),
+        None => run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ftp-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(args: &Args) {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => LevelFilter::Warn,
+        (false, 0) => LevelFilter::Info,
+        (false, 1) => LevelFilter::Debug,
+        (false, _) => LevelFilter::Trace,
+    };
+    env_logger::Builder::new()
+        .filter_level(level)
+        .format_target(false)
+        .format_timestamp_millis()
+        .init();
+}
+
+fn run(args: Args) -> Result<()> {
+    let config = args.config()?;
+    // Registered before the address is printed: whoever reads it may send a signal at once.
+    let (stop, reload) = (watch(&[SIGINT, SIGTERM])?, watch(&[SIGHUP])?);
+    if let Some(limit) = server::raise_descriptor_limit() {
+        log::debug!("up to {limit} descriptors");
+    }
+    server::keep_memory_private(config.sandbox)?;
+    let root = config.root.clone();
+    let server = Server::bind(config)?;
+    let address = server
+        .local_address()
+        .context("cannot learn the address that was bound")?;
+    // Nobody may be reading it, which is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
+    announce_tls(&server)?;
+    log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
+    server.run(&stop, &reload).context("the listener failed")
+}
+
+/// A stream at which a byte arrives for each of these signals.
+fn watch(signals: &[i32]) -> Result<UnixStream> {
+    let (stream, end) = UnixStream::pair().context("cannot make the pipe for signals")?;
+    for signal in signals {
+        let end = end
+            .try_clone()
+            .context("cannot make the pipe for signals")?;
+        signal_hook::low_level::pipe::register(*signal, end).context("cannot watch for signals")?;
+    }
+    Ok(stream)
+}
+
+/// Tells what a client has to know to trust the server.
+fn announce_tls(server: &Server) -> Result<()> {
+    if let Some(address) = server
+        .local_tls_address()
+        .context("cannot learn the address that was bound")?
+    {
+        let _ = writeln!(
+            std::io::stdout(),
+            "ftp-server listening with TLS on {address}"
+        );
+    }
+    if let Some(fingerprint) = server.fingerprint() {
+        let _ = writeln!(std::io::stdout(), "TLS certificate {fingerprint}");
+    }
+    Ok(())
+}
