@@ -1,12 +1,13 @@
 //! Where control connections come in: in clear, and on a port of its own with TLS from the first byte.
 
 use anyhow::{Result, anyhow};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// How a control connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +38,8 @@ pub(super) enum Woken {
     Stop,
     /// Something can be read at `reload`.
     Reload,
-    /// Somebody has come.
-    Clients(Vec<Accepted>),
+    /// Somebody has come, or it took too long.
+    Clients([Option<Accepted>; 2]),
 }
 
 impl Entrances {
@@ -65,40 +66,41 @@ impl Entrances {
         self.tls.as_ref().map(TcpListener::local_addr).transpose()
     }
 
-    /// Waits for clients, at most one at each entrance, or for something to read at `stop` or `reload`.
+    /// Waits for clients, at most one at each entrance, or for something to read at `stop` or `reload`. It keeps nothing on
+    /// the heap meanwhile, which would hold in place all that sessions have had below it.
     ///
     /// # Errors
     /// The listeners failed for good.
-    pub(super) fn wait(&self, stop: impl AsFd, reload: impl AsFd) -> io::Result<Woken> {
-        let plain = (Entrance::Plain, &self.plain);
-        let all: Vec<_> = std::iter::once(plain)
-            .chain(self.tls.as_ref().map(|tls| (Entrance::Tls, tls)))
-            .collect();
-        let mut watched = vec![
+    pub(super) fn wait(
+        &self,
+        stop: impl AsFd,
+        reload: impl AsFd,
+        limit: Option<Duration>,
+    ) -> io::Result<Woken> {
+        // Where there is no second entrance the first is watched twice.
+        let tls = self.tls.as_ref().unwrap_or(&self.plain);
+        let mut watched = [
             PollFd::new(&stop, PollFlags::IN),
             PollFd::new(&reload, PollFlags::IN),
+            PollFd::new(&self.plain, PollFlags::IN),
+            PollFd::new(tls, PollFlags::IN),
         ];
-        watched.extend(
-            all.iter()
-                .map(|(_, socket)| PollFd::new(*socket, PollFlags::IN)),
-        );
-        match rustix::event::poll(&mut watched, None) {
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match rustix::event::poll(&mut watched, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let is_ready = |watched: &PollFd<'_>| !watched.revents().is_empty();
-        if is_ready(&watched[0]) {
+        let [stop, reload, plain, tls] = watched.map(|watched| !watched.revents().is_empty());
+        if stop {
             return Ok(Woken::Stop);
         }
-        if is_ready(&watched[1]) {
+        if reload {
             return Ok(Woken::Reload);
         }
-        let come = all.iter().zip(&watched[2..]);
-        let come = come.filter(|(_, watched)| is_ready(watched));
-        Ok(Woken::Clients(
-            come.map(|((entrance, socket), _)| (*entrance, socket.accept()))
-                .collect(),
-        ))
+        let plain = plain.then(|| (Entrance::Plain, self.plain.accept()));
+        let tls = self.tls.as_ref().filter(|_| tls);
+        let tls = tls.map(|socket| (Entrance::Tls, socket.accept()));
+        Ok(Woken::Clients([plain, tls]))
     }
 }
 

@@ -1,9 +1,29 @@
-//! What the allocator keeps of sessions that have ended.
+//! What the allocator keeps of sessions that have ended, and how it is given back.
 
 use std::hint::black_box;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 /// How much has to be freed at once for glibc to look at the rest, in bytes.
 const AT_ONCE: usize = 64 * 1024;
+/// More sessions than this at a time are a crowd.
+const CROWD: usize = 256;
+/// No more than so many are left of it when what it had is given back.
+const FEW: usize = CROWD / 8;
+/// How often it is looked whether a crowd has gone.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// In how many steps what it had is given back: within half a minute.
+const STEPS: u32 = 8;
+/// A stack, in bytes, that is larger than all those together that glibc keeps for threads to come (40 MiB). Of it only a
+/// page or two is ever touched.
+const LARGE_STACK: usize = 64 * 1024 * 1024;
+/// How many heaps glibc has at most, for each core.
+const HEAPS_PER_CORE: usize = 8;
+/// A stack for threads that do next to nothing, in bytes.
+const SMALL_STACK: usize = 64 * 1024;
 
 /// Has glibc join the free pieces of this thread's heap, and give back to the system what is free at its end.
 ///
@@ -13,4 +33,90 @@ const AT_ONCE: usize = 64 * 1024;
 /// a later session on the same heap ends.
 pub(super) fn tidy() {
     drop(black_box(Vec::<u8>::with_capacity(AT_ONCE)));
+}
+
+/// A crowd of sessions, and how far what it had has been given back.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) enum Crowd {
+    #[default]
+    None,
+    Here,
+    /// It has gone, and so many steps have been taken since.
+    Gone(u32),
+}
+
+impl Crowd {
+    /// Gives back what a crowd has left behind, step by step, once it has gone. Returns when to look again.
+    ///
+    /// What keeps memory is a stack that waits for a next thread, some forty MiB of which glibc keeps: with each there is a
+    /// piece of the heap, which lies wherever the heap ended when the thread began, and nothing below it goes back to the
+    /// system. All of them go when a thread ends whose stack is larger than they are together; and its own goes at the end of
+    /// one more, which begins when the heap is small again. Threads of sessions may take a while to end, hence more rounds.
+    pub(super) fn look(&mut self, sessions: usize) -> Option<Duration> {
+        *self = match *self {
+            _ if sessions > CROWD => Self::Here,
+            Self::Here if sessions <= FEW => Self::Gone(0),
+            Self::Gone(STEPS) => Self::None,
+            Self::Gone(steps) => {
+                tidy();
+                if steps.is_multiple_of(2) {
+                    start(LARGE_STACK, visit_heaps);
+                } else {
+                    start(SMALL_STACK, tidy);
+                }
+                Self::Gone(steps + 1)
+            }
+            other => other,
+        };
+        match self {
+            Self::None => None,
+            Self::Here => Some(LOOK_EVERY),
+            Self::Gone(steps) => Some(LOOK_EVERY * 2_u32.pow(*steps / 2)),
+        }
+    }
+}
+
+/// Starts a thread that nobody waits for. It ends behind this call, so that it frees what it is made of, and not the caller,
+/// who would keep that for its next thread.
+fn start(stack: usize, task: fn()) {
+    static STARTING: Mutex<()> = Mutex::new(());
+    let starting = STARTING.lock();
+    let started = thread::Builder::new().stack_size(stack).spawn(move || {
+        task();
+        drop(STARTING.lock());
+    });
+    match started {
+        Ok(thread) => drop(thread),
+        Err(error) => {
+            log::debug!("the memory of a crowd is kept: cannot start a thread: {error}");
+        }
+    }
+    drop(starting);
+}
+
+/// Tidies all the heaps that there may be: a thread gets one that no other is using, so as many threads are started, and they
+/// end when all are there.
+fn visit_heaps() {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let closed = gate.lock();
+        let (here, arrived) = channel::<()>();
+        for _ in 0..cores * HEAPS_PER_CORE {
+            let (here, gate) = (here.clone(), &gate);
+            let visit = move || {
+                tidy();
+                drop(here);
+                drop(gate.lock());
+            };
+            let small = thread::Builder::new().stack_size(SMALL_STACK);
+            if small.spawn_scoped(scope, visit).is_err() {
+                break;
+            }
+        }
+        drop(here);
+        // It ends when nobody is left who could send anything.
+        let _ = arrived.recv();
+        drop(closed);
+    });
 }

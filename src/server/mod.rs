@@ -40,6 +40,7 @@ use anyhow::{Context, Result};
 use checksum::Checksums;
 use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
+use heap::Crowd;
 use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -157,8 +158,9 @@ impl Server {
             shared,
             sweeper: _sweeper,
         } = self;
+        let mut crowd = Crowd::default();
         loop {
-            let come = match entrances.wait(stop, reload)? {
+            let come = match entrances.wait(stop, reload, crowd.look(shared.sessions.count()))? {
                 Woken::Stop => break,
                 Woken::Reload => {
                     let _ = reload.read(&mut [0])?;
@@ -168,7 +170,7 @@ impl Server {
                 }
                 Woken::Clients(come) => come,
             };
-            for (entrance, accepted) in come {
+            for (entrance, accepted) in come.into_iter().flatten() {
                 match accepted {
                     Ok((socket, peer)) => Shared::admit(&shared, socket, peer, entrance),
                     Err(error) => match error.kind() {
