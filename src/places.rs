@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// The file in the state folder that holds the key and the certificate that the server made itself, as PEM.
+pub const SERVER_CERTIFICATE: &str = "server.pem";
+
 /// The folder of these files, below those that the XDG base directory specification names.
 const NAME: &str = "multi-client-ftp";
 

@@ -55,7 +55,7 @@ impl Desk {
             .args(["-c", "stty cols $0 rows 24; exec \"$@\""])
             .arg(columns.to_string())
             .arg(env!("CARGO_BIN_EXE_ftp-client"))
-            .args(["--port", &port.to_string()])
+            .args(["--port", &port.to_string(), "--tls", "off"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home())

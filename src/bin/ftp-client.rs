@@ -93,7 +93,7 @@ struct Args {
         hide = true
     )]
     pulse: u64,
-    /// Whether to speak TLS; auto: where the server offers it and is not on this host
+    /// Whether to speak TLS; auto: where the server offers it
     #[arg(long, value_name = "MODE", default_value = "auto")]
     tls: TlsMode,
     /// Trust a server that was never seen, and know it by its certificate from then on

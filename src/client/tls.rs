@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// Whether the client speaks TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TlsMode {
-    /// Where the server offers it and is not on this host.
+    /// Where the server offers it.
     Auto,
     /// Not at all.
     Off,
@@ -150,8 +150,6 @@ impl Connection {
             TlsMode::Off => return Ok(()),
             TlsMode::Require => true,
             TlsMode::Auto if trust.is_pinned() => true,
-            // Nobody is between, and the kernel's own copy is faster.
-            TlsMode::Auto if self.peer().ip().is_loopback() => return Ok(()),
             TlsMode::Auto => false,
         };
         let reply = self.send(&Command::Auth(Mechanism::Tls))?;

@@ -1,8 +1,11 @@
-//! Which certificates are trusted: those that the system's authorities vouch for, and those that were seen before.
+//! Which certificates are trusted: those that the system's authorities vouch for, that of the user's own server, and those
+//! that were seen before.
 
 use super::error::Trouble;
 use super::{places, text};
 use crate::stream::fingerprint;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -17,6 +20,8 @@ const FILE: &str = "known_hosts";
 #[derive(Debug)]
 pub struct Trust {
     file: PathBuf,
+    /// What the user's own server on this host goes by, if there is one.
+    own: PathBuf,
     accept_new: bool,
     pinned: Option<String>,
     /// What was accepted in this run, should the file not take it.
@@ -32,6 +37,7 @@ impl Trust {
     pub fn new(state: &Path, accept_new: bool, pinned: Option<String>) -> Self {
         Self {
             file: state.join(FILE),
+            own: state.join(places::SERVER_CERTIFICATE),
             accept_new,
             pinned,
             accepted: Mutex::default(),
@@ -72,7 +78,7 @@ impl Trust {
                 )))
             };
         }
-        if vouched {
+        if vouched || self.is_own(certificate) {
             return Ok(());
         }
         let place = place(host, port);
@@ -86,6 +92,11 @@ impl Trust {
             ))),
             None => self.meet(&place, &shown),
         }
+    }
+
+    /// Whether it is that of the user's own server, whose key lies in the same folder and is nobody else's.
+    fn is_own(&self, certificate: &[u8]) -> bool {
+        CertificateDer::from_pem_file(&self.own).is_ok_and(|own| *own == *certificate)
     }
 
     /// A certificate that was never seen, and that nobody vouches for.

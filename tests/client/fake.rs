@@ -372,7 +372,13 @@ pub fn once(arguments: &[&str]) -> Vec<&'static str> {
         // These take no flags.
         return Vec::new();
     }
-    [("--jobs", "1"), ("--retries", "0"), ("--retry-wait", "1")]
+    let flags = [
+        ("--jobs", "1"),
+        ("--retries", "0"),
+        ("--retry-wait", "1"),
+        ("--tls", "off"),
+    ];
+    flags
         .into_iter()
         .filter(|(flag, _)| !arguments.contains(flag))
         .flat_map(|(flag, value)| [flag, value])

@@ -34,7 +34,7 @@ impl Terminal {
             .args(["-c", "stty cols $0 rows $1; shift; exec \"$@\""])
             .args([COLUMNS.to_string(), ROWS.to_string()])
             .arg(env!("CARGO_BIN_EXE_ftp-client"))
-            .args(["--port", &port])
+            .args(["--port", &port, "--tls", "off"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", folder)

@@ -42,6 +42,19 @@ impl Client {
         self.folder.path().join("downloads").join(name)
     }
 
+    /// The client's flags. Most servers of the tests have TLS that nobody vouches for, and most tests are not about that.
+    fn flags(&self) -> impl Iterator<Item = &str> {
+        let about_tls = ["--tls", "--accept-new", "--fingerprint"];
+        let says = |flag: &String| about_tls.contains(&flag.as_str());
+        let off: &[&str] = match self.flags.iter().any(says) {
+            true => &[],
+            false => &["--tls", "off"],
+        };
+        off.iter()
+            .copied()
+            .chain(self.flags.iter().map(String::as_str))
+    }
+
     /// Puts a file into the client's current folder.
     #[track_caller]
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -57,7 +70,7 @@ impl Client {
             .args(["--port", &self.server.port().to_string()])
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))
-            .args(&self.flags)
+            .args(self.flags())
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .env("XDG_STATE_HOME", self.folder.path().join("state"))

@@ -5,7 +5,7 @@ use crate::policy::own_address;
 use crate::support::{Client, PATIENCE, Pattern, Server, names_in, wait_until};
 use rexpect::session::PtySession;
 use rustix::process::Signal;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -134,31 +134,47 @@ fn ftps_begins_with_tls() {
 }
 
 #[test]
-fn by_itself_it_speaks_tls_with_other_hosts_and_not_with_this_one() {
+fn by_itself_it_speaks_tls_where_it_is_offered() {
     let server = Server::at("0.0.0.0");
-    Client::new(
-        server
-            .address
-            .to_string()
-            .replace("0.0.0.0", "127.0.0.1")
-            .parse()
-            .expect("an address"),
-    )
-    .succeed("ls\n");
-    assert!(!server.log().contains("TLSv1"));
     let outside = SocketAddr::from((own_address(), server.address.port()));
-    let client = Client::new(outside);
-    ended(&client.run("ls\n"), 6);
-    client.with(&["--accept-new"]).succeed("ls\n");
-    wait_until("a session under TLS", || server.log().contains("TLSv1_3"));
-    Client::new(outside).with(&["--tls", "off"]).succeed("ls\n");
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, server.address.port()));
+    for address in [outside, here] {
+        let before = server.log().matches("TLSv1_3").count();
+        let client = Client::new(address);
+        client.succeed("ls\n");
+        assert_eq!(server.log().matches("TLSv1_3").count(), before, "--tls off");
+        let client = client.with(&["--tls", "auto"]);
+        ended(&client.run("ls\n"), 6);
+        client.with(&["--accept-new"]).succeed("ls\n");
+        wait_until("a session under TLS", || {
+            server.log().matches("TLSv1_3").count() > before
+        });
+    }
+}
+
+#[test]
+fn the_users_own_server_needs_no_introduction() {
+    let server = Server::start();
+    let client = Client::new(server.address).with(&["--tls", "auto", "-v"]);
+    let key = server.state().join("multi-client-ftp/server.pem");
+    let state = client.folder().join("state/multi-client-ftp");
+    std::fs::create_dir_all(&state).expect("the client's state folder");
+    std::fs::copy(key, state.join("server.pem")).expect("the two have one state folder");
+    let output = client.run("ls\n");
+    let errors = ended(&output, 0);
+    assert!(errors.contains("TLSv1_3"), "{errors}");
+    assert!(!known_hosts(&client).exists());
+    // Another server is as strange as ever.
+    let stranger = Server::start();
+    let script = format!("open 127.0.0.1 {}\n", stranger.address.port());
+    ended(&client.run(&script), 6);
 }
 
 #[test]
 fn a_server_without_tls_will_do_unless_there_has_to_be_some_or_was_before() {
     let server = Server::at_with("0.0.0.0", &["--tls", "off"]);
     let outside = SocketAddr::from((own_address(), server.address.port()));
-    let client = Client::new(outside);
+    let client = Client::new(outside).with(&["--tls", "auto"]);
     client.succeed("ls\n");
     let errors = ended(&Client::new(outside).with(&REQUIRE).run("ls\n"), 6);
     assert!(errors.contains("502"), "{errors}");

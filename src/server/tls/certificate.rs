@@ -1,6 +1,6 @@
 //! The server's certificate: read from files and read again when they change, or made once and kept.
 
-use crate::places;
+use crate::places::{self, SERVER_CERTIFICATE};
 use crate::stream::fingerprint;
 use anyhow::{Context, Result, anyhow};
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -24,8 +24,6 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// The file in the state folder that holds what the server made itself, key and certificate.
-const OWN_FILE: &str = "server.pem";
 /// The protocol's name in a handshake (IANA's ALPN registry). A browser that was lured here offers only others, and its
 /// handshake fails.
 const ALPN: &[u8] = b"ftp";
@@ -141,7 +139,7 @@ fn own(state: Option<&Path>) -> Result<Current> {
         );
         return anew();
     };
-    let path = state.join(OWN_FILE);
+    let path = state.join(SERVER_CERTIFICATE);
     let kept = match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => keep(&path),
         read => read.map_err(Into::into),
@@ -165,7 +163,7 @@ fn anew() -> Result<Current> {
 fn keep(path: &Path) -> Result<Vec<u8>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     places::make_private(folder)?;
-    let temporary = folder.join(format!(".{OWN_FILE}.{:016x}", getrandom::u64()?));
+    let temporary = folder.join(format!(".{SERVER_CERTIFICATE}.{:016x}", getrandom::u64()?));
     let written = write_private(&temporary, &make()?);
     let linked = written.and_then(|()| fs::hard_link(&temporary, path));
     // It has done its work, or never came to be.

@@ -56,7 +56,7 @@ pub(super) const ACTS: &[(&Operation, Act)] = &[
 ];
 
 fn ftp_client(place: &Place, script: &str) -> Outcome {
-    ftp_client_with(place, &[], script)
+    ftp_client_with(place, &["--tls", "off"], script)
 }
 
 fn ftp_client_with(place: &Place, flags: &[&str], script: &str) -> Outcome {
