@@ -117,7 +117,7 @@ fn report_goals(times: &Times) {
 }
 
 fn write(tables: &str) {
-    let path = readme::path();
+    let path = readme::path("README.md");
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     let written = readme::with_table(&before, "peers", tables)
         .and_then(|text| std::fs::write(&path, text).map_err(|error| error.to_string()));

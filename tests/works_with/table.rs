@@ -1,4 +1,4 @@
-//! The tables of the README: operations by programs, made of what the tests found.
+//! The tables of what works with what: operations by programs, made of what the tests found.
 
 use crate::operations::OPERATIONS;
 use crate::programs::say;
@@ -6,7 +6,10 @@ use crate::support::readme::{self, row};
 use crate::{Case, Side};
 use std::fs;
 
-/// What the README calls its table.
+/// Where the tables are.
+const DOCUMENT: &str = "tests/works_with/README.md";
+
+/// What the document calls its table.
 fn name(side: Side) -> &'static str {
     match side {
         Side::Clients => "clients",
@@ -38,11 +41,11 @@ fn table(cases: &[Case], side: Side) -> String {
     text
 }
 
-/// Compares the README's tables with those of the cases, which have all passed, or writes them when the environment
+/// Compares the document's tables with those of the cases, which have all passed, or writes them when the environment
 /// variable `FTP_WRITE_TABLES` is set. Says whether they are right now.
 pub(crate) fn are_right(cases: &[Case]) -> bool {
-    let readme = readme::path();
-    let before = fs::read_to_string(&readme).unwrap_or_default();
+    let document = readme::path(DOCUMENT);
+    let before = fs::read_to_string(&document).unwrap_or_default();
     let mut text = before.clone();
     for side in [Side::Clients, Side::Servers] {
         match readme::with_table(&text, name(side), &table(cases, side)) {
@@ -57,10 +60,10 @@ pub(crate) fn are_right(cases: &[Case]) -> bool {
         return true;
     }
     if std::env::var_os("FTP_WRITE_TABLES").is_some() {
-        return fs::write(&readme, text).is_ok();
+        return fs::write(&document, text).is_ok();
     }
-    say(
-        "README.md has other tables than the tests: FTP_WRITE_TABLES=1 cargo test --test works_with",
-    );
+    say(&format!(
+        "{DOCUMENT} has other tables than the tests: FTP_WRITE_TABLES=1 cargo test --test works_with"
+    ));
     false
 }

@@ -1,0 +1,129 @@
+//! What the documents say is so: their commands run, and the flags, tests and files that they name exist.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+// A part of what the foreign clients need is enough here.
+#[allow(dead_code)]
+#[path = "../works_with/programs.rs"]
+mod programs;
+
+mod names;
+mod text;
+
+use libtest_mimic::{Arguments, Trial};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use support::finish;
+use tempfile::TempDir;
+
+/// Namespaces of a test's own, with other layers over the system's folders.
+const STAGE: &str = "right to mount";
+const JQ: &str = "jq";
+
+/// The documents with commands, and what is there already when somebody reads them.
+const DOCUMENTS: &[(&str, &str)] = &[
+    ("README.md", ""),
+    ("deploy/accounts.md", ""),
+    ("deploy/scripts.md", SCRIPTS),
+    ("deploy/tls.md", TLS),
+];
+
+/// A server with an account, and something to send.
+const SCRIPTS: &str = "
+ftp-server user add users.toml anna --permissions write
+ftp-server --users users.toml --anonymous write
+echo 1,2 >report.csv
+mkdir reports
+";
+
+/// A certificate and its key: those of a server.
+const TLS: &str = "
+ftp-server
+cp ~/.local/state/multi-client-ftp/server.pem cert.pem
+cp cert.pem key.pem
+";
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let missing: BTreeSet<&str> = [(STAGE, has_stage()), (JQ, programs::has(JQ))]
+        .into_iter()
+        .filter_map(|(need, there)| (!there).then_some(need))
+        .collect();
+    let runs = DOCUMENTS.iter().map(|&(document, before)| {
+        let needed = |need: &&str| *need == STAGE || text::commands(document).contains(need);
+        let lacks = missing.iter().any(|need| needed(&need));
+        Trial::test(format!("the commands of {document}"), move || {
+            run(document, before);
+            Ok(())
+        })
+        .with_ignored_flag(lacks)
+    });
+    let all = [Trial::test("all documents with commands are run", || {
+        all_are_run();
+        Ok(())
+    })];
+    let trials = runs.chain(all).chain(names::trials()).collect();
+    let conclusion = libtest_mimic::run(&args, trials);
+    if conclusion.has_failed() || args.list {
+        return conclusion.exit_code();
+    }
+    programs::skipped(&missing)
+}
+
+fn has_stage() -> bool {
+    let folder = TempDir::new().expect("a temporary folder");
+    let try_it = "mount -t tmpfs tmpfs $0 && mkdir $0/u $0/w && \
+        mount -t overlay overlay -o lowerdir=/etc,upperdir=$0/u,workdir=$0/w /etc && ip link set lo up";
+    let tried = Command::new("unshare")
+        .args(["--mount", "--net", "sh", "-c", try_it])
+        .arg(folder.path())
+        .stderr(Stdio::null())
+        .status();
+    tried.is_ok_and(|status| status.success())
+}
+
+fn run(document: &str, before: &str) {
+    let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
+    let commands = folder.path().join("commands");
+    fs::write(&commands, format!("{before}{}", text::commands(document))).expect("the commands");
+    let programs = Path::new(env!("CARGO_BIN_EXE_ftp-server"));
+    let stage = text::root().join("tests/documents/stage.sh");
+    let log = folder.path().join("said");
+    let said = fs::File::create(&log).expect("a file for what is said");
+    let mut stage = Command::new("unshare")
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "bash",
+        ])
+        .arg(stage)
+        .arg(programs.parent().expect("a folder"))
+        .arg(folder.path())
+        .arg(&commands)
+        .env("PROJECT", text::root())
+        .stdout(said.try_clone().expect("a second handle"))
+        .stderr(said)
+        .spawn()
+        .expect("unshare runs");
+    let status = finish(&mut stage, document);
+    let said = fs::read_to_string(&log).unwrap_or_default();
+    assert!(status.success(), "{document}: {status}\n{said}");
+}
+
+fn all_are_run() {
+    let with_commands: BTreeSet<String> = text::documents()
+        .into_iter()
+        .filter(|document| !text::commands(document).is_empty())
+        .collect();
+    let run: BTreeSet<String> = DOCUMENTS
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(with_commands, run);
+}
