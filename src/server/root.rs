@@ -17,7 +17,7 @@ pub(super) use upload::{Start, Upload};
 use cap_std::fs::{
     Dir, File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt,
 };
-use folder::Folder;
+use folder::{Folder, OpenFolder};
 use quota::{Ledger, Ledgers, vacate};
 use std::io;
 use std::path::Path;
@@ -33,7 +33,7 @@ const PARTIAL_PREFIX: &str = ".ftp-upload.partial.";
 /// names and links say. A clone is the same folder.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
-    dir: Arc<Dir>,
+    dir: Arc<OpenFolder>,
     /// All that is served, where it is now.
     folder: Arc<Folder>,
     durability: Durability,
@@ -74,13 +74,14 @@ impl Root {
             // A descriptor is spared for each session that has all of the folder.
             whole
         } else {
-            Arc::new(match open() {
+            let opened = match open() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     whole.create_dir_all(path.relative())?;
                     open()?
                 }
                 opened => opened?,
-            })
+            };
+            Arc::new(opened.into())
         };
         Ok(Self {
             dir,

@@ -1,17 +1,57 @@
-//! The folder that is served as a whole, which may be taken away and put back while it is.
+//! Folders that are open, and the one that is served as a whole, which may be taken away and put back while it is.
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, File};
 use rustix::fs::{FileType, Stat, fstat, stat};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A folder that is open. Its handle is good for paths below it only: to sync what is in it, it must be opened once more, which
+/// is done once.
+#[derive(Debug)]
+pub(super) struct OpenFolder {
+    dir: Dir,
+    readable: OnceLock<File>,
+}
+
+impl OpenFolder {
+    /// Waits until the names in it are on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        if let Some(readable) = self.readable.get() {
+            return readable.sync_all();
+        }
+        let readable = self.dir.open(".")?;
+        self.readable.get_or_init(|| readable).sync_all()
+    }
+}
+
+impl From<Dir> for OpenFolder {
+    fn from(dir: Dir) -> Self {
+        Self {
+            dir,
+            readable: OnceLock::new(),
+        }
+    }
+}
+
+impl Deref for OpenFolder {
+    type Target = Dir;
+
+    fn deref(&self) -> &Dir {
+        &self.dir
+    }
+}
 
 /// A folder by its path and by its handle.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    dir: Mutex<Arc<Dir>>,
+    open: Mutex<Arc<OpenFolder>>,
 }
 
 impl Folder {
@@ -24,20 +64,20 @@ impl Folder {
         let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
         Ok(Self {
             path,
-            dir: Mutex::new(Arc::new(dir)),
+            open: Mutex::new(Arc::new(dir.into())),
         })
     }
 
     /// Its handle: a new one if there is another folder in its place by now, as when it was removed and made anew, or when a
     /// disk was mounted there.
-    pub(super) fn now(&self) -> Arc<Dir> {
+    pub(super) fn now(&self) -> Arc<OpenFolder> {
         // It is whole after every statement that touches it.
-        let mut dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_another(&dir) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_another(&open) {
             match Dir::open_ambient_dir(&self.path, ambient_authority()) {
                 Ok(new) => {
                     log::info!("another folder is at {}", self.path.display());
-                    *dir = Arc::new(new);
+                    *open = Arc::new(new.into());
                 }
                 // The sandbox leaves the server what was there when it began.
                 Err(error) => log::warn!(
@@ -46,7 +86,7 @@ impl Folder {
                 ),
             }
         }
-        Arc::clone(&dir)
+        Arc::clone(&open)
     }
 
     /// Whether there is a folder in the place of this one.

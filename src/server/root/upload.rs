@@ -1,12 +1,14 @@
 //! Files that are being written: hidden until they are whole.
 
+use super::folder::OpenFolder;
 use super::quota::{Booking, vacate};
 use super::unfinished::Names;
-use super::{Root, VirtualPath, open_for_reading};
+use super::{Root, VirtualPath};
 use crate::copy::{CopyError, Pipe};
-use cap_std::fs::{Dir, File, Metadata, Permissions, PermissionsExt};
+use cap_std::fs::{File, Metadata, Permissions, PermissionsExt};
 use clap::ValueEnum;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 /// What has to be on the disk before a client is told that its upload is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,7 +37,7 @@ pub(in crate::server) enum Start {
 /// before is as it was.
 #[derive(Debug)]
 pub(in crate::server) struct Upload {
-    dir: Dir,
+    dir: Arc<OpenFolder>,
     file: File,
     name: String,
     temporary: String,
@@ -64,7 +66,11 @@ impl Root {
         start: Start,
     ) -> io::Result<Upload> {
         let (folder, name) = path.split().ok_or(io::ErrorKind::IsADirectory)?;
-        let dir = self.dir.open_dir(folder.relative())?;
+        let dir = if folder == VirtualPath::root() {
+            Arc::clone(&self.dir)
+        } else {
+            Arc::new(self.dir.open_dir(folder.relative())?.into())
+        };
         let names = Names::new(owner, name);
         let there = match dir.symlink_metadata(name) {
             Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -185,7 +191,7 @@ impl Upload {
             log::warn!("cannot remove the partial {}: {error}", self.partial);
         }
         match self.durability {
-            Durability::Full => open_for_reading(&self.dir)?.sync_all(),
+            Durability::Full => self.dir.sync(),
             Durability::Relaxed => Ok(()),
         }
     }
