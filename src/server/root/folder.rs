@@ -61,10 +61,10 @@ impl Folder {
     /// It does not exist, is no folder, or may not be read.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
+        let open = Self::open_at(&path)?;
         Ok(Self {
             path,
-            open: Mutex::new(Arc::new(dir.into())),
+            open: Mutex::new(Arc::new(open)),
         })
     }
 
@@ -74,10 +74,10 @@ impl Folder {
         // It is whole after every statement that touches it.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_another(&open) {
-            match Dir::open_ambient_dir(&self.path, ambient_authority()) {
+            match Self::open_at(&self.path) {
                 Ok(new) => {
                     log::info!("another folder is at {}", self.path.display());
-                    *open = Arc::new(new.into());
+                    *open = Arc::new(new);
                 }
                 // The sandbox leaves the server what was there when it began.
                 Err(error) => log::warn!(
@@ -87,6 +87,16 @@ impl Folder {
             }
         }
         Arc::clone(&open)
+    }
+
+    /// With its second handle, since uploads will come.
+    fn open_at(path: &Path) -> io::Result<OpenFolder> {
+        let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+        let readable = dir.open(".")?;
+        Ok(OpenFolder {
+            dir,
+            readable: readable.into(),
+        })
     }
 
     /// Whether there is a folder in the place of this one.
