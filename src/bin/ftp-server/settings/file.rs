@@ -236,3 +236,59 @@ fn shown(item: &Item) -> String {
 fn span_of(item: &Item) -> Option<Range<usize>> {
     item.as_value().and_then(Value::span)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::value_parser;
+
+    /// Flags of kinds that take lists, and one that needs another.
+    fn command() -> Command {
+        Command::new("test")
+            .arg(
+                Arg::new("from")
+                    .long("from")
+                    .action(ArgAction::Append)
+                    .requires("port"),
+            )
+            .arg(Arg::new("to").long("to").value_delimiter(','))
+            .arg(
+                Arg::new("port")
+                    .long("port")
+                    .value_parser(value_parser!(u16))
+                    .action(ArgAction::Append),
+            )
+            .arg(Arg::new("loud").long("loud").action(ArgAction::Count))
+    }
+
+    fn words(text: &str) -> Result<Vec<String>, String> {
+        let entries = parse(text, &command()).map_err(|broken| broken.to_string())?;
+        let words = entries.into_iter().flat_map(|entry| entry.words);
+        Ok(words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect())
+    }
+
+    #[test]
+    fn a_list_is_a_flag_for_each() {
+        for (text, flags) in [
+            ("from = 'a'", &["--from=a"][..]),
+            ("from = ['a', '-b']", &["--from=a", "--from=-b"]),
+            ("to = ['a', 'b']", &["--to=a", "--to=b"]),
+            ("to = 'a,b'", &["--to=a,b"]),
+            ("port = [1, 2]", &["--port=1", "--port=2"]),
+            ("from = []", &[]),
+            ("loud = 2", &["--loud", "--loud"]),
+            ("loud = 0", &[]),
+            ("# nothing", &[]),
+        ] {
+            assert_eq!(words(text).unwrap(), flags, "{text}");
+        }
+        let broken = words("from = ['a', 1]").unwrap_err();
+        assert!(broken.contains("or a list of such"), "{broken}");
+        let broken = words("port = [1, 70000]").unwrap_err();
+        assert!(broken.contains("70000 is not in"), "{broken}");
+        let broken = words("loud = 300").unwrap_err();
+        assert!(broken.contains("small whole number"), "{broken}");
+    }
+}

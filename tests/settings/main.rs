@@ -1,12 +1,15 @@
 //! Settings from flags, variables and a file: which goes first, what a file is refused for, and what a SIGHUP does.
 
+mod example;
+mod reload;
+
+#[path = "../support/mod.rs"]
 mod support;
 
-use rustix::process::Signal;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
-use support::{Raw, Server};
+use support::Server;
 use tempfile::TempDir;
 
 /// A settings file in a folder of its own.
@@ -234,171 +237,4 @@ fn a_file_that_cannot_be_read_is_said_so() {
         let parts = [path, "settings file", "--config"];
         assert!(parts.iter().all(|part| errors.contains(part)), "{errors}");
     }
-}
-
-#[test]
-fn a_signal_reads_the_file_again_and_tells_what_has_changed() {
-    let file = SettingsFile::new("port = 1\nanonymous = 'write'");
-    // The flags of every test's server go first, `--port` among them.
-    let flags = ["--idle-timeout", "200", "--sandbox", "auto"];
-    let server = file.server(&flags, &[("FTP_SERVER_DATA_TIMEOUT", "20")]);
-    let mut early = server.login();
-    file.put(
-        "port = 2\nanonymous = 'read'\nmax-clients = 2\nidle-timeout = 7\ndata-timeout = 7\n\
-         public-address = '192.0.2.7'\nhash-jobs = 3\nverbose = 1",
-    );
-    server.signal(Signal::HUP);
-    // Changes are told in the order of `--help`, of which this is the last.
-    server.wait_for_log(&["verbose 0 -> 1"]);
-    let log = server.log();
-    for line in [
-        "anonymous write -> read\n",
-        "max-clients 2000 -> 2\n",
-        "public-address none -> 192.0.2.7\n",
-        "hash-jobs none -> 3 needs a restart\n",
-    ] {
-        assert!(log.contains(line), "no {line:?} in the log");
-    }
-    for key in ["port 1", "idle-timeout", "data-timeout"] {
-        assert!(!log.contains(key), "{key} has not changed");
-    }
-    // Who was there before keeps to what there was then.
-    early.store("early", b"early");
-    let mut late = server.login();
-    assert_eq!(late.pasv().ip().to_string(), "192.0.2.7");
-    late.begin_refused("STOR late", &[550]);
-    assert_eq!(late.fetch("early"), b"early");
-    server.wait_for_log(&["DEBUG"]);
-    Raw::dial(server.address).expect(421);
-}
-
-#[test]
-fn what_needs_a_restart_stays_as_it_is() {
-    let file = SettingsFile::new("tls = 'off'\nmax-clients = 2");
-    let server = file.server(&[], &[]);
-    for clients in [3, 4] {
-        file.put(&format!(
-            "tls = 'require'\nmax-clients = {clients}\nroot = '/nowhere'"
-        ));
-        server.signal(Signal::HUP);
-        server.wait_for_log(&[&format!("max-clients {} -> {clients}", clients - 1)]);
-    }
-    server.wait_for_log(&["tls off -> require needs a restart"]);
-    let mut raw = server.login();
-    raw.run("AUTH TLS", 502);
-    raw.store("a", b"a");
-    assert_eq!(server.read("a"), b"a");
-}
-
-#[test]
-fn a_broken_file_changes_nothing_until_it_is_mended() {
-    let file = SettingsFile::new("anonymous = 'read'");
-    let server = file.server(&[], &[]);
-    for (broken, part) in [
-        ("anonymous = 'write'\nprot = 1", "line 2, column 1"),
-        ("anonymous = 'write'\nkeep-partials = 1", "data-timeout"),
-        ("anonymous = 'write'\ntls-cert = 'x'", "tls-key"),
-        ("anonymous = 'write'\n[", "line 2"),
-    ] {
-        file.put(broken);
-        server.signal(Signal::HUP);
-        server.wait_for_log(&["ERROR", part, "the settings stay as they were"]);
-        server.login().begin_refused("STOR a", &[550]);
-    }
-    fs::remove_file(file.path()).expect("the file is removed");
-    server.signal(Signal::HUP);
-    server.wait_for_log(&[
-        "ERROR",
-        "cannot read the settings file",
-        "stay as they were",
-    ]);
-    file.put("anonymous = 'write'");
-    server.signal(Signal::HUP);
-    server.wait_for_log(&["anonymous read -> write"]);
-    server.login().store("a", b"a");
-}
-
-/// `--help` in pieces: each flag with the text that tells of it.
-fn flags() -> Vec<(String, String)> {
-    let output = Server::run(&["--help"]);
-    let help = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut flags: Vec<(String, String)> = Vec::new();
-    for indented in help.lines() {
-        let line = indented.trim_start();
-        // A text is further to the right, and may begin with a flag too.
-        let is_flag = line.starts_with('-') && indented.len() - line.len() < 8;
-        let named = line
-            .split(' ')
-            .take(2)
-            .find_map(|word| word.strip_prefix("--"));
-        match (named.filter(|_| is_flag), flags.last_mut()) {
-            (Some(name), _) => {
-                let name = name.trim_end_matches("...").trim_end_matches(',');
-                flags.push((name.to_owned(), line.to_owned()));
-            }
-            (None, Some((_, text))) => *text = format!("{text} {line}"),
-            (None, None) => {}
-        }
-    }
-    flags.retain(|(name, _)| !["help", "version", "config"].contains(&name.as_str()));
-    flags
-}
-
-const EXAMPLE: &str = include_str!("../deploy/ftp-server.toml");
-
-#[test]
-fn the_example_names_every_flag_with_its_default() {
-    let lines: Vec<&str> = EXAMPLE.lines().collect();
-    let value = |beginning: &str, name: &str| {
-        let beginning = format!("{beginning}{name} = ");
-        lines.iter().find_map(|line| line.strip_prefix(&*beginning))
-    };
-    let flags = flags();
-    assert!(flags.len() > 20, "{flags:?}");
-    for (name, help) in &flags {
-        let default = help
-            .split_once("[default: ")
-            .and_then(|(_, rest)| rest.split_once(']'))
-            .map(|(default, _)| default);
-        // A text in brackets says what happens without; a value of its own is another matter.
-        let default = default.filter(|default| !default.contains(' '));
-        match (default, value("", name)) {
-            (Some(default), Some(said)) => assert_eq!(said.trim_matches('"'), default, "{name}"),
-            // Switches, and how often one is given.
-            (None, Some(said)) => assert!(["false", "0"].contains(&said), "{name} = {said}"),
-            (Some(_), None) => panic!("{name} is missing"),
-            (None, None) => {
-                assert!(value("# ", name).is_some(), "{name} is missing");
-            }
-        }
-    }
-}
-
-#[test]
-fn the_example_is_taken_as_it_is_and_with_all_of_its_keys() {
-    let outside = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
-    let as_it_is = SettingsFile::new(EXAMPLE);
-    let server = as_it_is.server(&[], &[]);
-    assert_eq!(server.login().pasv().ip().to_string(), "127.0.0.1");
-    // A key that is switched off by its comment sign begins a line.
-    let is_key = |line: &&str| {
-        let key = line
-            .strip_prefix("# ")
-            .and_then(|line| line.split_once(" = "));
-        key.is_some_and(|(key, _)| !key.contains(' '))
-    };
-    let off: Vec<&str> = EXAMPLE.lines().filter(is_key).collect();
-    assert!(off.len() > 4, "{off:?}");
-    let all: Vec<&str> = EXAMPLE
-        .lines()
-        .map(|line| if is_key(&line) { &line[2..] } else { line })
-        .collect();
-    let all = SettingsFile::new(&all.join("\n"));
-    let mut command = Server::command();
-    command.arg("check").arg("--config").arg(all.path());
-    command.current_dir(outside.path());
-    let output = command.output().expect("the server's binary runs");
-    let findings = String::from_utf8_lossy(&output.stdout);
-    let first = findings.lines().next().expect("a line");
-    assert!(first.starts_with("ok "), "{findings}{output:?}");
 }
