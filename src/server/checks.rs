@@ -52,17 +52,20 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// What is worth a warning to a server that starts. What keeps it from starting it says itself.
+/// What is worth a warning to a server that starts. What keeps it from starting it says itself, and so it does of a certificate
+/// that it cannot keep.
 #[must_use]
 pub fn warnings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![
         folder(config),
-        certificate(config),
         network::passive_ports(config.passive_ports),
         capacity::descriptors(config.limits.clients),
         capacity::threads(config.limits.clients),
         network::exposure(config),
     ];
+    if config.tls.certificate.is_some() {
+        findings.push(certificate(config));
+    }
     findings.retain(|finding| finding.verdict == Verdict::Warning);
     findings
 }
@@ -227,7 +230,7 @@ fn certificate(config: &Config) -> Finding {
     };
     let now = Timestamp::now().as_second();
     match tls::survey(options) {
-        Ok(None) => Finding::fine(ABOUT, "none yet, the server makes one and keeps it"),
+        Ok(None) => own_certificate(options.state.as_deref()),
         Ok(Some((_, Some(end)))) if end.as_second() <= now => Finding::warning(
             ABOUT,
             format!("it expired on {}; {cure}", end.strftime("%F")),
@@ -250,5 +253,30 @@ fn certificate(config: &Config) -> Finding {
             ),
         ),
         Err(error) => Finding::error(ABOUT, format!("{error:#}")),
+    }
+}
+
+/// A certificate that the server has yet to make.
+fn own_certificate(state: Option<&Path>) -> Finding {
+    const ABOUT: &str = "certificate";
+    let each_start = "each start makes another certificate";
+    let Some(state) = state else {
+        return Finding::warning(
+            ABOUT,
+            format!("no folder to keep one in, {each_start}; --state-dir names one"),
+        );
+    };
+    let below = state.join("certificate");
+    let folder = existing(&below);
+    match rustix::fs::access(folder, Right::WRITE_OK | Right::EXEC_OK) {
+        Ok(()) => Finding::fine(ABOUT, "none yet, the server makes one and keeps it"),
+        Err(error) => Finding::warning(
+            ABOUT,
+            format!(
+                "user {} cannot keep one in {} ({error}), {each_start}; --state-dir names another folder",
+                rustix::process::geteuid(),
+                state.display()
+            ),
+        ),
     }
 }

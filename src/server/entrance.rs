@@ -121,7 +121,7 @@ fn refused(address: SocketAddr, flag: &str, error: &io::Error) -> anyhow::Error 
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
         }
-        io::ErrorKind::AddrInUse => &format!("; {flag} picks another port"),
+        io::ErrorKind::AddrInUse => &format!("; is it running already? {flag} picks another port"),
         io::ErrorKind::AddrNotAvailable => "; --host takes an address of this machine",
         _ => "",
     };

@@ -135,6 +135,12 @@ pub(crate) fn certificates() {
         .says("error", "certificate", &[&cert, &key]);
     fs::write(&key, "no key").expect("it is written");
     place.check(&flags).says("error", "certificate", &[&key]);
+    let nowhere = place.path("key.pem/state");
+    place.check(&["--state-dir", &nowhere]).says(
+        "warning",
+        "certificate",
+        &[&nowhere, "--state-dir"],
+    );
     place
         .check(&["--tls", "off"])
         .says("ok", "certificate", &["off"]);

@@ -28,9 +28,10 @@ impl Place {
     /// The command, which is `check`'s, with the flags that a server on loopback has and these.
     #[track_caller]
     pub(crate) fn check_by(&self, mut command: Command, flags: &[&str]) -> Checked {
+        command.args(["check", "--root", &self.root()]);
         let state = self.path("state");
-        command.args(["check", "--root", &self.root(), "--state-dir", &state]);
         for (flag, value) in [
+            ("--state-dir", state.as_str()),
             ("--host", "127.0.0.1"),
             ("--port", "0"),
             // Few, and none of the system's, whatever the machine has.

@@ -60,6 +60,20 @@ fn what_needs_a_restart_stays_as_it_is() {
 }
 
 #[test]
+fn who_begins_or_ends_to_be_quiet_is_told_so() {
+    let file = SettingsFile::new("quiet = true");
+    let server = file.server(&[], &[]);
+    for (now, before) in [(false, true), (true, false)] {
+        file.put(&format!("quiet = {now}"));
+        server.signal(Signal::HUP);
+        server.wait_for_log(&[&format!("quiet {before} -> {now}")]);
+    }
+    let log = server.log();
+    server.login().run("QUIT", 221);
+    assert_eq!(server.log(), log);
+}
+
+#[test]
 fn a_broken_file_changes_nothing_until_it_is_mended() {
     let file = SettingsFile::new("anonymous = 'read'");
     let server = file.server(&[], &[]);

@@ -38,6 +38,8 @@ impl Live {
         let new = args(&possible)?;
         let level = new.level();
         let config = new.config(Some(&self.config))?;
+        // Who was quiet and is not any more is told so, and the other way round.
+        log::set_max_level(level.max(log::max_level()));
         self.tell(&asked);
         log::set_max_level(level);
         self.settings = possible;
