@@ -2,6 +2,7 @@
 
 use crate::SettingsFile;
 use crate::support::Server;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 const EXAMPLE: &str = include_str!("../../deploy/ftp-server.toml");
@@ -87,4 +88,92 @@ fn the_example_is_taken_as_it_is_and_with_all_of_its_keys() {
     let findings = String::from_utf8_lossy(&output.stdout);
     let first = findings.lines().next().expect("a line");
     assert!(first.starts_with("ok "), "{findings}{output:?}");
+}
+
+/// A key of the example, its value, and whether it is said to be followed at once.
+struct Said {
+    key: &'static str,
+    value: &'static str,
+    live: bool,
+    /// Whether a comment sign is in front of it.
+    off: bool,
+}
+
+fn said() -> Vec<Said> {
+    let mut said = Vec::new();
+    let (mut live, mut in_text) = (false, false);
+    for line in EXAMPLE.lines() {
+        let (off, rest) = match line.strip_prefix("# ") {
+            Some(rest) => (true, rest),
+            None => (false, line),
+        };
+        let key = rest.split_once(" = ").filter(|(key, _)| !key.contains(' '));
+        if let Some((key, value)) = key {
+            said.push(Said {
+                key,
+                value,
+                live,
+                off,
+            });
+            in_text = false;
+        } else {
+            live = in_text && live || line.contains("[live]");
+            in_text = line.starts_with('#');
+        }
+    }
+    said
+}
+
+impl Said {
+    /// The line that says something else than what holds without.
+    fn changed(&self) -> String {
+        let other = match (self.key, self.value) {
+            _ if self.off => self.value.to_owned(),
+            ("host", _) => "\"127.0.0.2\"".to_owned(),
+            ("root", _) => "\"elsewhere\"".to_owned(),
+            ("passive-ports", _) => "\"61000-61001\"".to_owned(),
+            ("keep-partials", _) => "\"25h\"".to_owned(),
+            ("durability", _) => "\"relaxed\"".to_owned(),
+            ("tls-close-notify", _) => "\"optional\"".to_owned(),
+            (_, "\"offer\"" | "\"auto\"") => "\"require\"".to_owned(),
+            (_, "false") => "true".to_owned(),
+            (key, number) => {
+                let number: u64 = number
+                    .parse()
+                    .unwrap_or_else(|_| panic!("another value of {key} is wanted here"));
+                (number + 1).to_string()
+            }
+        };
+        format!("{} = {other}", self.key)
+    }
+}
+
+#[test]
+fn what_the_example_says_is_followed_at_once_is() {
+    let outside = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
+    let root = outside.path().join("root");
+    let base = format!("host = '127.0.0.1'\nport = 0\nroot = {root:?}\n");
+    let file = SettingsFile::new(&base);
+    let mut command = Server::command();
+    command.arg("--config").arg(file.path());
+    let server = Server::from_command(command, outside);
+    let said = said();
+    assert!(said.iter().any(|said| said.live) && said.iter().any(|said| !said.live));
+    for one in &said {
+        let kept = base.lines().filter(|line| !line.starts_with(one.key));
+        let mut lines: Vec<String> = kept.map(str::to_owned).collect();
+        // The two of the certificate go together.
+        let pair = |other: &&Said| {
+            let both = [one.key, other.key];
+            other.key == one.key
+                || both == ["tls-cert", "tls-key"]
+                || both == ["tls-key", "tls-cert"]
+        };
+        lines.extend(said.iter().filter(pair).map(Said::changed));
+        file.put(&lines.join("\n"));
+        server.signal(Signal::HUP);
+        let told = server.wait_for_log(&[&format!("] {} ", one.key), " -> "]);
+        let restarts = told.ends_with(" needs a restart");
+        assert_eq!(one.live, !restarts, "{told}");
+    }
 }

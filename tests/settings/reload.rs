@@ -23,8 +23,8 @@ fn a_signal_reads_the_file_again_and_tells_what_has_changed() {
     for line in [
         "anonymous write -> read\n",
         "max-clients 2000 -> 2\n",
-        "public-address none -> 192.0.2.7\n",
-        "hash-jobs none -> 3 needs a restart\n",
+        "public-address unset -> 192.0.2.7\n",
+        "hash-jobs unset -> 3 needs a restart\n",
     ] {
         assert!(log.contains(line), "no {line:?} in the log");
     }
@@ -99,4 +99,9 @@ fn a_broken_file_changes_nothing_until_it_is_mended() {
     server.signal(Signal::HUP);
     server.wait_for_log(&["anonymous read -> write"]);
     server.login().store("a", b"a");
+    // What the file says no more is as if it had never been said.
+    file.put("");
+    server.signal(Signal::HUP);
+    server.wait_for_log(&["anonymous write -> unset"]);
+    server.login().store("a", b"b");
 }

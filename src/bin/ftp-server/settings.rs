@@ -102,7 +102,7 @@ impl Settings {
         let arg = by_key(&self.command, key);
         let raw = arg.and_then(|arg| self.matches.try_get_raw(arg.get_id().as_str()).ok()?);
         raw.map_or_else(
-            || "none".to_owned(),
+            || "unset".to_owned(),
             |values| {
                 let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
                 values.join(",")
