@@ -1,6 +1,6 @@
 //! Shell completions and man pages, made from the command line's own description, so that they are never out of date.
 
-use clap::{Command, Subcommand};
+use clap::{Command, Id, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use std::io::{self, Write};
@@ -45,12 +45,21 @@ fn man(mut command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     let shown = |command: &&Command| !command.is_hide_set();
     let commands: Vec<Command> = command.get_subcommands().filter(shown).cloned().collect();
     let name = command.get_name().to_owned();
+    let known: Vec<Id> = command
+        .get_arguments()
+        .map(|arg| arg.get_id().clone())
+        .collect();
     command = command.mut_subcommands(|command| command.hide(true));
     Man::new(command).render(page)?;
     for command in commands {
         let heading = format!("{name} {}", command.get_name()).to_uppercase();
         writeln!(page, ".SH \"{heading}\"")?;
-        let man = Man::new(command.disable_help_flag(true));
+        // The settings of the command itself are told once.
+        let command = command.mut_args(|arg| {
+            let told = known.contains(arg.get_id());
+            arg.hide(told)
+        });
+        let man = Man::new(command.disable_help_flag(true).disable_version_flag(true));
         let mut section = Vec::new();
         man.render_synopsis_section(&mut section)?;
         man.render_description_section(&mut section)?;

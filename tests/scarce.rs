@@ -15,17 +15,12 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use support::{
-    Client, Pattern, Raw, Server, descriptors, free_range, names_in, partials_in, reset,
-    temporaries, wait_until,
+    Client, MOUNTS, OTHER_USER, Pattern, Raw, Server, descriptors, free_range, has, names_in,
+    other_user, partials_in, reset, temporaries, wait_until,
 };
 use tempfile::TempDir;
-
-/// Disks of a test's own, in a mount namespace of the server's own.
-const MOUNTS: &str = "right to mount";
-/// Another user, whose threads are counted: root has as many as it likes.
-const OTHER_USER: &str = "right to be another user";
 
 /// How many threads that user may have.
 const THREADS: usize = 6;
@@ -61,37 +56,6 @@ fn main() -> ExitCode {
         return conclusion.exit_code();
     }
     programs::skipped(&missing)
-}
-
-/// Tries whether the machine lets this be done.
-fn has(need: &str) -> bool {
-    let mut command = match need {
-        MOUNTS => {
-            let mut command = Command::new("unshare");
-            command.args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
-            command
-        }
-        _ => {
-            let mut command = Server::by(&other_user().each_ref().map(String::as_str));
-            command.arg("--version");
-            command
-        }
-    };
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// What starts a server as a user that nobody else is and that has so many threads.
-fn other_user() -> [String; 6] {
-    let user = 100_000 + std::process::id() % 50_000;
-    [
-        "prlimit".to_owned(),
-        format!("--nproc={THREADS}"),
-        "setpriv".to_owned(),
-        format!("--reuid={user}"),
-        format!("--regid={user}"),
-        "--clear-groups".to_owned(),
-    ]
 }
 
 /// A server that has something else in the place of its root, as no other process sees it: what `mount` is told of it.
@@ -198,7 +162,7 @@ fn no_threads() {
         fs::set_permissions(folder, Permissions::from_mode(mode)).expect("the mode is set");
     }
     fs::write(root.join("a"), "abc").expect("a file");
-    let mut command = Server::by(&other_user().each_ref().map(String::as_str));
+    let mut command = Server::by(&other_user(THREADS).each_ref().map(String::as_str));
     command.args([
         "--host",
         "127.0.0.1",

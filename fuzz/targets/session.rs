@@ -192,7 +192,7 @@ impl Place {
         let address = server.local_address().expect("its address");
         let (stop, stopped) = UnixStream::pair().expect("a socket pair");
         let (reload, reloaded) = UnixStream::pair().expect("a socket pair");
-        thread::spawn(move || server.run(&stopped, &reloaded));
+        thread::spawn(move || server.run(&stopped, &reloaded, || None));
         Self {
             folder,
             has_accounts: users.is_some(),

@@ -30,6 +30,8 @@ pub struct Config {
     pub durability: Durability,
     /// How long a cut upload is kept for its owner to go on from.
     pub keep_partials: Duration,
+    /// The file that all this was read from, if it was: the sandbox leaves it to be read again.
+    pub settings: Option<PathBuf>,
     /// Whether the thread that binds, and all that it starts later, give up what the server does not need.
     pub sandbox: Sandbox,
     /// How much of everything there may be.
@@ -73,6 +75,7 @@ impl Default for Config {
             users: None,
             durability: Durability::Full,
             keep_partials: Duration::from_secs(24 * 3600),
+            settings: None,
             sandbox: Sandbox::Auto,
             limits: Limits::default(),
         }

@@ -104,21 +104,39 @@ impl Entrances {
     }
 }
 
+/// Whether the address could be listened on, which is not done.
+///
+/// # Errors
+/// It could not; the text says why and what to do.
+pub(super) fn probe(address: SocketAddr, flag: &str) -> Result<()> {
+    bind(address)
+        .map(drop)
+        .map_err(|error| refused(address, flag, &error))
+}
+
 fn open(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    listen(address).map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
-            }
-            io::ErrorKind::AddrInUse => &format!("; {flag} picks another port"),
-            io::ErrorKind::AddrNotAvailable => "; --host takes an address of this machine",
-            _ => "",
-        };
-        anyhow!("cannot listen on {address}: {error}{advice}")
-    })
+    listen(address).map_err(|error| refused(address, flag, &error))
+}
+
+fn refused(address: SocketAddr, flag: &str, error: &io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AddrInUse => &format!("; is it running already? {flag} picks another port"),
+        io::ErrorKind::AddrNotAvailable => "; --host takes an address of this machine",
+        _ => "",
+    };
+    anyhow!("cannot listen on {address}: {error}{advice}")
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bind(address)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -131,6 +149,5 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }

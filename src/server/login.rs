@@ -59,7 +59,8 @@ pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result
     let name = std::mem::take(name);
     session.login = Login::None;
     let users = &session.shared.users;
-    match users.log_in(&name, password, session.peer.ip()) {
+    let anonymous = session.config.anonymous;
+    match users.log_in(anonymous, &name, password, session.peer.ip()) {
         Ok(member) => enter(session, member),
         Err(Refusal::Wrong) => Ok(refuse(session, &name)),
         Err(Refusal::Sessions(most)) => {

@@ -1,6 +1,7 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
 
 mod ascii;
+mod checks;
 mod checksum;
 mod config;
 mod content;
@@ -28,6 +29,7 @@ mod transfer;
 mod users;
 mod watch;
 
+pub use checks::{Finding, Verdict, check, warnings};
 pub use config::{Config, Limits};
 pub use data::PassivePorts;
 pub use root::Durability;
@@ -97,12 +99,8 @@ impl Server {
         let root = Root::open(&config.root, config.durability).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
         })?;
-        let users = Users::new(
-            config.anonymous,
-            config.users.as_deref(),
-            config.limits.hash_jobs,
-        )?;
-        let tls = Tls::open(config.tls.clone())?;
+        let users = Users::new(config.users.as_deref(), config.limits.hash_jobs)?;
+        let tls = Tls::open(&config.tls)?;
         let entrances = Entrances::open(config.address, config.tls_address)?;
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
@@ -148,11 +146,18 @@ impl Server {
     }
 
     /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them. At each
-    /// byte that arrives at `reload`, the files are read again that it was configured by.
+    /// byte that arrives at `reload`, the users file and the certificate are read again, and `settings` is asked what the
+    /// server is to do from now on; with `None` that stays as it is. Sessions that have begun keep to what they began with,
+    /// and so does the server where it would have to begin anew: with its addresses, folders, files and sandbox.
     ///
     /// # Errors
     /// The listener failed for good.
-    pub fn run(self, mut stop: &UnixStream, mut reload: &UnixStream) -> io::Result<()> {
+    pub fn run(
+        self,
+        mut stop: &UnixStream,
+        mut reload: &UnixStream,
+        mut settings: impl FnMut() -> Option<Config>,
+    ) -> io::Result<()> {
         let Self {
             entrances,
             shared,
@@ -164,6 +169,9 @@ impl Server {
                 Woken::Stop => break,
                 Woken::Reload => {
                     let _ = reload.read(&mut [0])?;
+                    if let Some(config) = settings() {
+                        shared.adopt(config);
+                    }
                     shared.users.reload();
                     shared.tls.reread();
                     continue;
@@ -263,6 +271,11 @@ impl Shared {
     fn config(&self) -> Arc<Config> {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&config)
+    }
+
+    /// Sessions that begin from now on are to do this.
+    fn adopt(&self, config: Config) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     /// Whether the last session ended within `limit`, and before a byte arrived at `hurry`.

@@ -127,7 +127,7 @@ impl Session<'_> {
     /// The TLS of the next data connection, if there is to be any.
     pub(super) fn data_protection(&self, direction: Direction) -> Option<DataProtection> {
         let tls = self.protection.tls.as_ref()?;
-        let options = &self.shared.tls.options;
+        let options = &self.config.tls;
         self.protection.data_is_private.then(|| DataProtection {
             peer: self.peer,
             config: Arc::clone(tls.of_data(direction)),
@@ -146,7 +146,7 @@ impl Session<'_> {
             "This server is for TLS only: send AUTH TLS first, or set your client to explicit TLS."
         } else if users::is_public(name)
             || self.peer.ip().is_loopback()
-            || tls.options.plain_passwords
+            || self.config.tls.plain_passwords
         {
             return None;
         } else if tls.is_on() {

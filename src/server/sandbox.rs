@@ -83,7 +83,11 @@ fn allowed(config: &Config) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
     let mut allowed = vec![(config.root.clone(), serve)];
     let certificate = config.tls.certificate.iter();
     let certificate = certificate.flat_map(|files| [&files.certificate, &files.key]);
-    let read_again = config.users.iter().chain(certificate);
+    let read_again = config
+        .users
+        .iter()
+        .chain(&config.settings)
+        .chain(certificate);
     let folders = read_again.flat_map(|file| folders_of(file));
     // The server's own certificate is there; a folder that could not be made is not.
     let state = config.tls.state.iter().filter(|state| state.is_dir());

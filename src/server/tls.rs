@@ -1,6 +1,7 @@
 //! TLS: what is asked of clients, the server's certificate, and each session's own share of it.
 
 mod certificate;
+mod validity;
 
 pub use certificate::CertificateFiles;
 
@@ -8,6 +9,7 @@ use crate::stream;
 use anyhow::Result;
 use certificate::Certificates;
 use clap::ValueEnum;
+use jiff::Timestamp;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::{ServerConfig, ServerConnection};
@@ -83,10 +85,20 @@ const MOST_TICKETS: usize = 32;
 /// How many sessions are kept for clients of TLS 1.2 that know no tickets. They come back with the first for ever.
 const SESSION_IDS: usize = 4;
 
+/// What there is of a certificate, with nothing made: its fingerprint and its end. `None` if the server has to make one.
+///
+/// # Errors
+/// The certificate cannot be used; the text says why.
+pub(super) fn survey(options: &TlsOptions) -> Result<Option<(String, Option<Timestamp>)>> {
+    let certificate = options.certificate.as_ref();
+    let found = certificate::survey(certificate, options.state.as_deref())?;
+    Ok(found.map(|found| (found.fingerprint, found.end)))
+}
+
 /// The TLS of a server.
 #[derive(Debug)]
 pub(super) struct Tls {
-    pub(super) options: TlsOptions,
+    mode: TlsMode,
     certificates: Option<Certificates>,
 }
 
@@ -95,7 +107,7 @@ impl Tls {
     ///
     /// # Errors
     /// The certificate that was named cannot be used; the text says why.
-    pub(super) fn open(options: TlsOptions) -> Result<Self> {
+    pub(super) fn open(options: &TlsOptions) -> Result<Self> {
         let certificates = match options.mode {
             TlsMode::Off => None,
             TlsMode::Offer | TlsMode::Require => Some(Certificates::open(
@@ -104,7 +116,7 @@ impl Tls {
             )?),
         };
         Ok(Self {
-            options,
+            mode: options.mode,
             certificates,
         })
     }
@@ -116,7 +128,7 @@ impl Tls {
 
     /// Whether nobody is to log in without.
     pub(super) fn is_required(&self) -> bool {
-        self.options.mode == TlsMode::Require
+        self.mode == TlsMode::Require
     }
 
     /// The fingerprint of the certificate, if there is TLS.

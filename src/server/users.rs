@@ -38,7 +38,6 @@ const TURN_WAIT: Duration = Duration::from_secs(10);
 /// All who may log in.
 #[derive(Debug)]
 pub(super) struct Users {
-    anonymous: Option<Access>,
     file: Option<UsersFile>,
     turns: Turns,
     failures: Failures,
@@ -67,18 +66,12 @@ pub(super) struct Member {
 }
 
 impl Users {
-    /// Reads the users file, if there is one. `anonymous` is what a login without a password may do; `None` lets nobody in
-    /// that way. At most `hash_jobs` passwords are checked at a time.
+    /// Reads the users file, if there is one. At most `hash_jobs` passwords are checked at a time.
     ///
     /// # Errors
     /// The file cannot be read, or is broken: the text says where.
-    pub(super) fn new(
-        anonymous: Option<Access>,
-        path: Option<&Path>,
-        hash_jobs: usize,
-    ) -> Result<Self> {
+    pub(super) fn new(path: Option<&Path>, hash_jobs: usize) -> Result<Self> {
         Ok(Self {
-            anonymous,
             file: path.map(UsersFile::open).transpose()?,
             turns: Turns::new(hash_jobs),
             failures: Failures::default(),
@@ -93,14 +86,16 @@ impl Users {
         }
     }
 
-    /// Logs in, or not. An unknown name and a wrong password take the same time, and say the same.
+    /// Logs in, or not. An unknown name and a wrong password take the same time, and say the same. `anonymous` is what a
+    /// login without a password may do; `None` lets nobody in that way.
     pub(super) fn log_in(
         &self,
+        anonymous: Option<Access>,
         name: &str,
         password: &Password,
         from: IpAddr,
     ) -> Result<Member, Refusal> {
-        if let Some(access) = self.anonymous.filter(|_| is_public(name)) {
+        if let Some(access) = anonymous.filter(|_| is_public(name)) {
             return Ok(Member {
                 account: Arc::new(Account::new(ANONYMOUS, access.into())),
                 pace: None,
@@ -185,6 +180,16 @@ pub fn account_names(text: &str) -> Result<Vec<String>, Broken> {
         .iter()
         .map(|entry| entry.account.name.clone())
         .collect())
+}
+
+/// How many accounts a users file has, and whether any of them may change files.
+///
+/// # Errors
+/// It cannot be read, or is broken; the text names it, with line and column.
+pub(super) fn survey(path: &Path) -> Result<(usize, bool)> {
+    let (accounts, _) = read(path)?;
+    let writes = |entry: &Entry| entry.account.permissions.allow(Permissions::CHANGE);
+    Ok((accounts.iter().count(), accounts.iter().any(writes)))
 }
 
 /// Whether a name means a login without a password.

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
+use log::LevelFilter;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
     Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
@@ -23,6 +24,9 @@ const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 #[derive(Debug, Parser)]
 #[command(name = "ftp-server", version)]
 pub(super) struct Args {
+    /// File with settings, TOML with the flags' names as keys; flags and variables go first; read again on SIGHUP
+    #[arg(long, env = "FTP_SERVER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Address or host name to listen on
     #[arg(long, env = "FTP_SERVER_HOST", default_value_t = Config::default().address.ip().to_string())]
     host: String,
@@ -87,10 +91,10 @@ pub(super) struct Args {
     sandbox: Sandbox,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
-    pub(super) verbose: u8,
+    verbose: u8,
     /// Log only warnings and errors
     #[arg(short, long, env = "FTP_SERVER_QUIET", conflicts_with = "verbose", value_parser = BoolishValueParser::new())]
-    pub(super) quiet: bool,
+    quiet: bool,
 }
 
 // No doc comment, which would take the place of that of `Args`.
@@ -135,12 +139,48 @@ struct TlsArgs {
     state_dir: Option<PathBuf>,
 }
 
+/// The settings that a server follows while it runs. All others need a restart.
+const CAN_CHANGE: &[&str] = &[
+    "passive-ports",
+    "public-address",
+    "anonymous",
+    "login-timeout",
+    "login-attempts",
+    "max-clients",
+    "max-clients-per-address",
+    "idle-timeout",
+    "data-timeout",
+    "drain",
+    "keep-partials",
+    "tls-data-resumption",
+    "tls-close-notify",
+    "tls-handshake-timeout",
+    "plain-passwords",
+    "verbose",
+    "quiet",
+];
+
 impl Args {
-    /// What the server is to do.
+    /// Whether a server can follow this setting while it runs.
+    pub(super) fn can_change(key: &str) -> bool {
+        CAN_CHANGE.contains(&key)
+    }
+
+    /// How much is logged.
+    pub(super) const fn level(&self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::Warn,
+            (false, 0) => LevelFilter::Info,
+            (false, 1) => LevelFilter::Debug,
+            (false, _) => LevelFilter::Trace,
+        }
+    }
+
+    /// What the server is to do. One that runs keeps to the addresses that it has: in its sandbox it cannot look up any.
     ///
     /// # Errors
-    /// Two options contradict each other, the folder to serve cannot be made, or a host has no address.
-    pub(super) fn config(self) -> Result<Config> {
+    /// Two options contradict each other, or a host has no address.
+    pub(super) fn config(self, running: Option<&Config>) -> Result<Config> {
         let args = self;
         // Where files cannot be locked, the sweep knows an upload that still runs by its having been written to within this time.
         ensure!(
@@ -152,8 +192,6 @@ impl Args {
             args.tls.implicit_tls_port.is_none() || args.tls.tls != TlsMode::Off,
             "--implicit-tls-port needs TLS, and --tls is off"
         );
-        std::fs::create_dir_all(&args.root)
-            .with_context(|| format!("cannot make the folder to serve, {}", args.root.display()))?;
         let limits = Limits {
             clients: args.max_clients,
             clients_per_address: args.max_clients_per_address,
@@ -167,12 +205,17 @@ impl Args {
             data: args.data_timeout.0,
             drain: args.drain.0,
         };
+        let (address, tls_address) = match running {
+            Some(running) => (running.address, running.tls_address),
+            None => {
+                let tls_port = args.tls.implicit_tls_port;
+                let tls_address = tls_port.map(|port| resolve(&args.host, port));
+                (resolve(&args.host, args.port)?, tls_address.transpose()?)
+            }
+        };
         Ok(Config {
-            address: resolve(&args.host, args.port)?,
-            tls_address: match args.tls.implicit_tls_port {
-                Some(port) => Some(resolve(&args.host, port)?),
-                None => None,
-            },
+            address,
+            tls_address,
             root: args.root,
             passive_ports: args.passive_ports,
             public_address: args.public_address,
@@ -188,6 +231,7 @@ impl Args {
             durability: args.durability,
             keep_partials: args.keep_partials.0,
             tls: args.tls.options(),
+            settings: args.config,
             sandbox: args.sandbox,
             limits,
         })

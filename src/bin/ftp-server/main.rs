@@ -3,13 +3,17 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
 mod args;
+mod check;
+mod reload;
+mod settings;
 
 use anyhow::{Context, Result};
 use args::Args;
-use clap::{CommandFactory, Parser, Subcommand};
-use log::LevelFilter;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use multi_client_ftp::pages::Page;
 use multi_client_ftp::server::{self, Server, UserCommand};
+use reload::Live;
+use settings::Settings;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -33,60 +37,72 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Task {
     #[command(flatten)]
-    Edit(Edit),
+    Verb(Verb),
     #[command(flatten)]
     Page(Page),
 }
 
 #[derive(Debug, Subcommand)]
-enum Edit {
+enum Verb {
+    /// Say whether all is well for a server with these settings: 0 if it would start, 1 if not
+    Check(Box<Args>),
     /// Edit the accounts of a users file
     #[command(subcommand)]
     User(UserCommand),
 }
 
 fn main() -> ExitCode {
-    let Line { args, task } = Line::parse();
+    let settings = Settings::read(Line::command(), std::env::args_os().collect());
+    settings.and_then(start).unwrap_or_else(|error| {
+        // Of the command line clap tells in its own way.
+        let error = match error.downcast::<clap::Error>() {
+            Ok(error) => error.exit(),
+            Err(error) => error,
+        };
+        eprintln!("ftp-server: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn start(settings: Settings) -> Result<ExitCode> {
+    let Line { args, task } = Line::from_arg_matches(settings.matches())?;
     start_log(&args);
-    let outcome = match task {
-        Some(Task::Edit(Edit::User(command))) => command.run(),
+    let done = match task {
+        Some(Task::Verb(Verb::Check(args))) => return check::check(*args),
+        Some(Task::Verb(Verb::User(command))) => command.run(),
         Some(Task::Page(page)) => page
-            .print(Edit::augment_subcommands(Args::command()))
+            .print(Verb::augment_subcommands(Args::command()))
             .context("cannot write to standard output"),
-        None => run(args),
+        None => run(args, settings),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ftp-server: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn start_log(args: &Args) {
-    let level = match (args.quiet, args.verbose) {
-        (true, _) => LevelFilter::Warn,
-        (false, 0) => LevelFilter::Info,
-        (false, 1) => LevelFilter::Debug,
-        (false, _) => LevelFilter::Trace,
-    };
     env_logger::Builder::new()
-        .filter_level(level)
+        // What is less is for `set_max_level`, which a SIGHUP may call again.
+        .filter_level(log::LevelFilter::Trace)
         .format_target(false)
         .format_timestamp_millis()
         .init();
+    log::set_max_level(args.level());
 }
 
-fn run(args: Args) -> Result<()> {
-    let config = args.config()?;
+fn run(args: Args, settings: Settings) -> Result<()> {
+    let config = args.config(None)?;
+    std::fs::create_dir_all(&config.root)
+        .with_context(|| format!("cannot make the folder to serve, {}", config.root.display()))?;
     // Registered before the address is printed: whoever reads it may send a signal at once.
     let (stop, reload) = (watch(&[SIGINT, SIGTERM])?, watch(&[SIGHUP])?);
     if let Some(limit) = server::raise_descriptor_limit() {
         log::debug!("up to {limit} descriptors");
     }
     server::keep_memory_private(config.sandbox)?;
+    for finding in server::warnings(&config) {
+        log::warn!("{finding}");
+    }
     let root = config.root.clone();
+    let mut live = Live::new(settings, config.clone());
     let server = Server::bind(config)?;
     let address = server
         .local_address()
@@ -95,7 +111,9 @@ fn run(args: Args) -> Result<()> {
     let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
     announce_tls(&server)?;
     log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
-    server.run(&stop, &reload).context("the listener failed")
+    server
+        .run(&stop, &reload, || live.reread())
+        .context("the listener failed")
 }
 
 /// A stream at which a byte arrives for each of these signals.

@@ -25,6 +25,11 @@ pub struct PassivePorts {
 }
 
 impl PassivePorts {
+    /// All of them.
+    pub(in crate::server) const fn range(self) -> std::ops::RangeInclusive<u16> {
+        self.low..=self.high
+    }
+
     /// Listens on a free port of the range at `address`. Those who wait in `queue` are told when the port is free again.
     ///
     /// The search begins at a random port, so that nobody can guess the next one (RFC 2577 §8), and goes round once.

@@ -1,8 +1,10 @@
 //! The server's certificate: read from files and read again when they change, or made once and kept.
 
+use super::validity;
 use crate::places::{self, SERVER_CERTIFICATE};
 use crate::stream::fingerprint;
 use anyhow::{Context, Result, anyhow};
+use jiff::Timestamp;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -42,6 +44,8 @@ pub(super) struct Current {
     pub(super) config: Arc<ServerConfig>,
     /// Of the certificate, in the form `SHA256:AB:CD:…` that other programs show too.
     pub(super) fingerprint: String,
+    /// When it is good no longer, if it says so.
+    pub(super) end: Option<Timestamp>,
 }
 
 impl Certificates {
@@ -118,7 +122,8 @@ fn prepare(chain: &[u8], key: &[u8]) -> Result<Current> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
         .collect::<Result<_, _>>()
         .map_err(|error| anyhow!("the certificate is no PEM: {error}"))?;
-    let fingerprint = fingerprint(chain.first().context("there is no certificate in it")?);
+    let own = chain.first().context("there is no certificate in it")?;
+    let (fingerprint, end) = (fingerprint(own), validity::end(own));
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| anyhow!("the key: {error}"))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -128,7 +133,30 @@ fn prepare(chain: &[u8], key: &[u8]) -> Result<Current> {
     Ok(Current {
         config: Arc::new(config),
         fingerprint,
+        end,
     })
+}
+
+/// The certificate of these files, or else that in the `state` folder; `None` if there is none, and the server is to make it.
+///
+/// # Errors
+/// It cannot be used; the text says why.
+pub(super) fn survey(
+    files: Option<&CertificateFiles>,
+    state: Option<&Path>,
+) -> Result<Option<Current>> {
+    let own = match (files, state) {
+        (Some(files), _) => return read(files).map(Some),
+        (None, Some(state)) => state.join(SERVER_CERTIFICATE),
+        (None, None) => return Ok(None),
+    };
+    match fs::read(&own) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => {
+            let pem = found.with_context(|| format!("cannot read {}", own.display()))?;
+            prepare(&pem, &pem).map(Some)
+        }
+    }
 }
 
 /// The certificate that the server made itself, now or an earlier time.

@@ -37,6 +37,12 @@ impl Permissions {
     /// Change the permission bits of files and folders.
     pub(in crate::server) const CHMOD: Self = Self(1 << 6);
 
+    /// Any of those that change what is on the disk.
+    pub(in crate::server) const CHANGE: Self = Self::UPLOAD
+        .and(Self::MKDIR)
+        .and(Self::DELETE)
+        .and(Self::RENAME)
+        .and(Self::CHMOD);
     /// Either of those that tell what files there are.
     pub(in crate::server) const SEE: Self = Self::LIST.and(Self::DOWNLOAD);
 

@@ -38,7 +38,7 @@ pub(super) struct Entry {
     allow_from: Vec<IpNet>,
 }
 
-/// Why a users file cannot be used.
+/// Why a file in TOML cannot be used: one with accounts, or one with settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}")]
 pub struct Broken {
@@ -53,10 +53,7 @@ impl Accounts {
     /// # Errors
     /// Where it is not TOML, and where it is not what an account takes.
     pub(super) fn parse(text: &str) -> Result<Self, Broken> {
-        let document = Document::parse(text).map_err(|error| {
-            let what = error.message().replace('\n', ", ");
-            Broken::at(text, error.span(), what)
-        })?;
+        let document = Document::parse(text).map_err(|error| Broken::toml(text, &error))?;
         let mut entries = Vec::new();
         for (name, item) in document.iter() {
             let span = document.as_table().key(name).and_then(Key::span);
@@ -119,7 +116,15 @@ impl Broken {
         self.column
     }
 
-    fn at(text: &str, span: Option<Range<usize>>, what: String) -> Self {
+    /// Why a text is no TOML.
+    #[must_use]
+    pub fn toml(text: &str, error: &toml_edit::TomlError) -> Self {
+        Self::at(text, error.span(), error.message().replace('\n', ", "))
+    }
+
+    /// What is wrong in a text, at these of its bytes.
+    #[must_use]
+    pub fn at(text: &str, span: Option<Range<usize>>, what: String) -> Self {
         let before = text
             .get(..span.map_or(0, |span| span.start))
             .unwrap_or(text);

@@ -1,0 +1,40 @@
+//! What only some may do to a machine: mount, be another user.
+
+use super::Server;
+use std::process::{Command, Stdio};
+
+/// Disks of a test's own, in a mount namespace of the server's own.
+pub(crate) const MOUNTS: &str = "right to mount";
+/// Another user, whose threads are counted and who cannot read everything: root has as many as it likes, and can.
+pub(crate) const OTHER_USER: &str = "right to be another user";
+
+/// Tries whether the machine lets this be done.
+pub(crate) fn has(need: &str) -> bool {
+    let mut command = match need {
+        MOUNTS => {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
+            command
+        }
+        _ => {
+            let mut command = Server::by(&other_user(1000).each_ref().map(String::as_str));
+            command.arg("--version");
+            command
+        }
+    };
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// What starts a server as a user that nobody else is and that has so many threads.
+pub(crate) fn other_user(threads: usize) -> [String; 6] {
+    let user = 100_000 + std::process::id() % 50_000;
+    [
+        "prlimit".to_owned(),
+        format!("--nproc={threads}"),
+        "setpriv".to_owned(),
+        format!("--reuid={user}"),
+        format!("--regid={user}"),
+        "--clear-groups".to_owned(),
+    ]
+}
