@@ -1,12 +1,14 @@
 //! Where control connections come in: in clear, and on a port of its own with TLS from the first byte.
 
-use anyhow::{Result, anyhow};
-use rustix::event::{PollFd, PollFlags};
+use super::{Config, TlsMode, inherited};
+use anyhow::{Result, anyhow, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// How a control connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +22,9 @@ pub(super) enum Entrance {
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// The listeners of control connections.
+/// The listeners of control connections, at least one of them for those in clear.
 #[derive(Debug)]
-pub(super) struct Entrances {
-    plain: TcpListener,
-    tls: Option<TcpListener>,
-}
+pub(super) struct Entrances(Vec<(Entrance, TcpListener)>);
 
 /// A client that has come, or why it could not be let in.
 type Accepted = (Entrance, io::Result<(TcpStream, SocketAddr)>);
@@ -37,52 +36,72 @@ pub(super) enum Woken {
     Stop,
     /// Something can be read at `reload`.
     Reload,
-    /// Somebody has come.
+    /// Somebody has come, or nobody in time.
     Clients(Vec<Accepted>),
 }
 
 impl Entrances {
-    /// Listens.
+    /// Listens, or takes what whoever started the server listens on for it. Either kind takes the place of the address that
+    /// was configured for that kind.
     ///
     /// # Errors
-    /// An address cannot be listened on; the text says why and what to do.
-    pub(super) fn open(plain: SocketAddr, tls: Option<SocketAddr>) -> Result<Self> {
-        Ok(Self {
-            plain: open(plain, "--port")?,
-            tls: tls
-                .map(|address| open(address, "--implicit-tls-port"))
-                .transpose()?,
-        })
+    /// An address cannot be listened on, or what was passed on is of no use; the text says why and what to do.
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        let mut all = inherited::listeners()?;
+        let has = |all: &[(Entrance, _)], kind| all.iter().any(|(entrance, _)| *entrance == kind);
+        ensure!(
+            config.tls.mode != TlsMode::Off || !has(&all, Entrance::Tls),
+            "a listener called {} was passed on, and --tls is off",
+            inherited::TLS
+        );
+        if !has(&all, Entrance::Plain) {
+            all.push((Entrance::Plain, open(config.address, "--port")?));
+        }
+        if let Some(address) = config.tls_address
+            && !has(&all, Entrance::Tls)
+        {
+            all.push((Entrance::Tls, open(address, "--implicit-tls-port")?));
+        }
+        Ok(Self(all))
     }
 
     /// Where connections begin in clear.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.plain.local_addr()
+        let address = self.first(Entrance::Plain)?;
+        address.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Where connections begin with TLS.
     pub(super) fn tls_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.tls.as_ref().map(TcpListener::local_addr).transpose()
+        self.first(Entrance::Tls)
     }
 
-    /// Waits for clients, at most one at each entrance, or for something to read at `stop` or `reload`.
+    fn first(&self, kind: Entrance) -> io::Result<Option<SocketAddr>> {
+        let mut all = self.0.iter();
+        all.find(|(entrance, _)| *entrance == kind)
+            .map(|(_, listener)| listener.local_addr())
+            .transpose()
+    }
+
+    /// Waits for clients, at most one at each entrance and no longer than `limit`, or for something to read at `stop` or
+    /// `reload`.
     ///
     /// # Errors
     /// The listeners failed for good.
-    pub(super) fn wait(&self, stop: impl AsFd, reload: impl AsFd) -> io::Result<Woken> {
-        let plain = (Entrance::Plain, &self.plain);
-        let all: Vec<_> = std::iter::once(plain)
-            .chain(self.tls.as_ref().map(|tls| (Entrance::Tls, tls)))
-            .collect();
+    pub(super) fn wait(
+        &self,
+        stop: impl AsFd,
+        reload: impl AsFd,
+        limit: Option<Duration>,
+    ) -> io::Result<Woken> {
         let mut watched = vec![
             PollFd::new(&stop, PollFlags::IN),
             PollFd::new(&reload, PollFlags::IN),
         ];
-        watched.extend(
-            all.iter()
-                .map(|(_, socket)| PollFd::new(*socket, PollFlags::IN)),
-        );
-        match rustix::event::poll(&mut watched, None) {
+        let listeners = self.0.iter();
+        watched.extend(listeners.map(|(_, socket)| PollFd::new(socket, PollFlags::IN)));
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match rustix::event::poll(&mut watched, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -93,7 +112,7 @@ impl Entrances {
         if is_ready(&watched[1]) {
             return Ok(Woken::Reload);
         }
-        let come = all.iter().zip(&watched[2..]);
+        let come = self.0.iter().zip(&watched[2..]);
         let come = come.filter(|(_, watched)| is_ready(watched));
         Ok(Woken::Clients(
             come.map(|((entrance, socket), _)| (*entrance, socket.accept()))

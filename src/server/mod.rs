@@ -13,11 +13,15 @@ mod glob;
 mod guard;
 mod heap;
 mod info;
+mod inherited;
 mod listing;
 mod login;
+mod metadata;
+mod notice;
 mod phase;
 mod ports;
 mod protection;
+mod public;
 mod root;
 mod sandbox;
 mod session;
@@ -30,6 +34,7 @@ mod watch;
 
 pub use config::{Config, Limits};
 pub use data::PassivePorts;
+pub use public::PublicAddress;
 pub use root::Durability;
 pub use sandbox::{Sandbox, keep_memory_private};
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
@@ -40,7 +45,9 @@ use anyhow::{Context, Result};
 use checksum::Checksums;
 use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
+use notice::{Busy, Notice};
 use phase::Phase;
+use public::Public;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sessions::Sessions;
@@ -52,6 +59,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
 use tls::Tls;
+use transfer::UnderWay;
 use users::Users;
 
 /// A server that listens.
@@ -60,6 +68,7 @@ pub struct Server {
     entrances: Entrances,
     shared: Arc<Shared>,
     sweeper: Sweeper,
+    notice: Notice,
 }
 
 /// What all sessions of a server have in common.
@@ -75,6 +84,8 @@ pub(crate) struct Shared {
     /// Those who wait for a data port.
     port_queue: Arc<PortQueue>,
     sessions: Arc<Sessions>,
+    transfers: UnderWay,
+    public: Public,
 }
 
 /// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
@@ -85,6 +96,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// How long sessions get to end after their transfers have been cut.
 const CUT_GRACE: Duration = Duration::from_secs(5);
+/// How long the process may take to end after its sessions, as a service manager is told.
+const END_GRACE: Duration = Duration::from_secs(5);
 
 impl Server {
     /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
@@ -102,7 +115,10 @@ impl Server {
             config.limits.hash_jobs,
         )?;
         let tls = Tls::open(config.tls.clone())?;
-        let entrances = Entrances::open(config.address, config.tls_address)?;
+        let entrances = Entrances::open(&config)?;
+        let public = Public::default();
+        public.ask(&config);
+        let notice = Notice::connect();
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
@@ -114,6 +130,8 @@ impl Server {
             phase: Phase::default(),
             port_queue: Arc::default(),
             sessions: Arc::default(),
+            transfers: UnderWay::default(),
+            public,
         };
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
@@ -121,6 +139,7 @@ impl Server {
             entrances,
             shared,
             sweeper,
+            notice,
         })
     }
 
@@ -156,14 +175,20 @@ impl Server {
             entrances,
             shared,
             sweeper: _sweeper,
+            mut notice,
         } = self;
+        notice.ready(shared.busy());
         loop {
-            let come = match entrances.wait(stop, reload)? {
+            let limit = notice.busy(|| shared.busy());
+            let come = match entrances.wait(stop, reload, limit)? {
                 Woken::Stop => break,
                 Woken::Reload => {
                     let _ = reload.read(&mut [0])?;
+                    notice.reloading(shared.busy());
                     shared.users.reload();
                     shared.tls.reread();
+                    shared.public.ask(&shared.config());
+                    notice.ready(shared.busy());
                     continue;
                 }
                 Woken::Clients(come) => come,
@@ -185,7 +210,7 @@ impl Server {
         }
         let _ = stop.read(&mut [0])?;
         drop(entrances);
-        shared.drain(stop);
+        shared.drain(stop, &mut notice);
         Ok(())
     }
 }
@@ -241,11 +266,13 @@ impl Shared {
     }
 
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
-    fn drain(&self, stop: &UnixStream) {
+    fn drain(&self, stop: &UnixStream, notice: &mut Notice) {
         log::info!("shutting down, {} sessions open", self.sessions.count());
+        let limit = self.config().limits.drain;
+        notice.stopping(limit + CUT_GRACE + END_GRACE, self.busy());
         self.phase.set(Phase::DRAINING);
         self.sessions.shut(Shutdown::Read);
-        if self.empty_within(self.config().limits.drain, Some(stop)) {
+        if self.empty_within(limit, Some(stop), notice) {
             return;
         }
         log::warn!(
@@ -254,7 +281,15 @@ impl Shared {
         );
         self.phase.set(Phase::CUTTING);
         self.sessions.shut(Shutdown::Both);
-        self.empty_within(CUT_GRACE, None);
+        self.empty_within(CUT_GRACE, None, notice);
+    }
+
+    /// How much is going on.
+    fn busy(&self) -> Busy {
+        Busy {
+            sessions: self.sessions.count(),
+            transfers: self.transfers.count(),
+        }
     }
 
     /// What the server is to do now. A session keeps to what it was when the session began.
@@ -264,12 +299,18 @@ impl Shared {
     }
 
     /// Whether the last session ended within `limit`, and before a byte arrived at `hurry`.
-    fn empty_within(&self, limit: Duration, hurry: Option<&UnixStream>) -> bool {
+    fn empty_within(
+        &self,
+        limit: Duration,
+        hurry: Option<&UnixStream>,
+        notice: &mut Notice,
+    ) -> bool {
         let deadline = Instant::now() + limit;
         while self.sessions.count() > 0 {
             if Instant::now() >= deadline {
                 return false;
             }
+            notice.busy(|| self.busy());
             let Some(hurry) = hurry else {
                 thread::sleep(DRAIN_TICK);
                 continue;
