@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use support::{Namespace, PATIENCE, Raw, Server, wait_until};
+use support::{Namespace, PATIENCE, Raw, Server, data_connection, read_all, wait_until};
 use tempfile::TempDir;
 
 /// What a machine has to let root make, and what most containers do not.
@@ -309,7 +309,13 @@ fn tells(server: &Server) {
         raw.login();
         assert_eq!(raw.local().ip(), address.ip());
         let expected = if here == FAR { PUBLIC } else { here };
-        assert_eq!(raw.pasv().ip().to_string(), expected, "told to {here}");
+        let told = raw.pasv();
+        assert_eq!(told.ip().to_string(), expected, "told to {here}");
+        // NAT maps the one to the other, with the same port.
+        let data = data_connection((address.ip(), told.port()).into());
+        raw.run("RETR a", 150);
+        assert_eq!(read_all(data), b"abc");
+        raw.expect(226);
         assert_eq!(raw.fetch("a"), b"abc");
     }
 }

@@ -45,12 +45,16 @@ pub(super) struct Public(Mutex<Option<Ipv4Addr>>);
 impl Public {
     /// Asks the metadata service, if the configuration wants that. What it said before stays when it says nothing now.
     pub(super) fn ask(&self, config: &Config) {
-        if config.public_address != Some(PublicAddress::Auto) {
-            return;
+        match config.public_address {
+            Some(PublicAddress::Auto) => {}
+            Some(PublicAddress::Given(address)) => {
+                return tell(address, "as --public-address has it");
+            }
+            None => return,
         }
         match metadata::public_address() {
             Ok(address) => {
-                log::info!("PASV tells clients of other networks {address}, as EC2 has it");
+                tell(address, "as EC2 has it");
                 *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
             }
             Err(error) => log::warn!(
@@ -69,6 +73,10 @@ impl Public {
             PublicAddress::Given(address) => Some(address),
         }
     }
+}
+
+fn tell(address: Ipv4Addr, why: &str) {
+    log::info!("PASV tells clients of other networks {address}, {why}");
 }
 
 /// Whether an IPv4 client is of this host's own network: its address is one that nobody has on the Internet (RFC 1918,

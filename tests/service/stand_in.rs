@@ -73,9 +73,10 @@ impl StandIn {
     pub(crate) fn start_as(&self, flags: &[&str], change: impl FnOnce(&mut Command)) -> Service {
         let mut command = Server::by(&["sh", "-c", PASS_ON]);
         command
-            .args(["--host", "127.0.0.1", "--port", "0", "--root"])
-            .arg(self.folder.path().join("root"))
             .args(flags)
+            .env("FTP_SERVER_HOST", "127.0.0.1")
+            .env("FTP_SERVER_PORT", "0")
+            .env("FTP_SERVER_ROOT", self.folder.path().join("root"))
             .env("LISTEN_FDS", "1")
             .env("NOTIFY_SOCKET", self.folder.path().join("notify"))
             .env("FTP_SERVER_STATE_DIR", self.folder.path().join("state"))
