@@ -119,6 +119,8 @@ impl Server {
         let public = Public::default();
         public.ask(&config);
         let notice = Notice::connect();
+        // Ports and temporary names take some. Where they come from a device, it is opened now, and not in the sandbox.
+        getrandom::u64().context("the system has no random numbers")?;
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
