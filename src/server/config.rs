@@ -1,6 +1,6 @@
 //! What a server is to do, and what it does where nobody says anything else.
 
-use super::{Access, Durability, PassivePorts, Sandbox, TlsOptions};
+use super::{Access, Durability, PassivePorts, PublicAddress, Sandbox, TlsOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -20,8 +20,8 @@ pub struct Config {
     pub root: PathBuf,
     /// Where data listeners take their ports from.
     pub passive_ports: PassivePorts,
-    /// What 227 tells clients, when they reach this host under another address than its own.
-    pub public_address: Option<Ipv4Addr>,
+    /// What 227 tells clients of other networks, when they reach this host under another address than its own.
+    pub public_address: Option<PublicAddress>,
     /// What a login without a password may do; `None` lets nobody in.
     pub anonymous: Option<Access>,
     /// The file with the accounts, if there are any.

@@ -1,9 +1,11 @@
 //! Where control connections come in: in clear, and on a port of its own with TLS from the first byte.
 
-use anyhow::{Result, anyhow};
+use super::{Config, TlsMode, inherited};
+use anyhow::{Result, anyhow, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::array;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -20,13 +22,12 @@ pub(super) enum Entrance {
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// How many listeners there may be.
+const MOST: usize = 8;
 
-/// The listeners of control connections.
+/// The listeners of control connections, at least one of them for those in clear.
 #[derive(Debug)]
-pub(super) struct Entrances {
-    plain: TcpListener,
-    tls: Option<TcpListener>,
-}
+pub(super) struct Entrances(Vec<(Entrance, TcpListener)>);
 
 /// A client that has come, or why it could not be let in.
 type Accepted = (Entrance, io::Result<(TcpStream, SocketAddr)>);
@@ -38,36 +39,60 @@ pub(super) enum Woken {
     Stop,
     /// Something can be read at `reload`.
     Reload,
-    /// Somebody has come, or it took too long.
-    Clients([Option<Accepted>; 2]),
+    /// Somebody has come, or nobody in time.
+    Clients([Option<Accepted>; MOST]),
 }
 
 impl Entrances {
-    /// Listens.
+    /// Listens, or takes what whoever started the server listens on for it. Either kind takes the place of the address that
+    /// was configured for that kind.
     ///
     /// # Errors
-    /// An address cannot be listened on; the text says why and what to do.
-    pub(super) fn open(plain: SocketAddr, tls: Option<SocketAddr>) -> Result<Self> {
-        Ok(Self {
-            plain: open(plain, "--port")?,
-            tls: tls
-                .map(|address| open(address, "--implicit-tls-port"))
-                .transpose()?,
-        })
+    /// An address cannot be listened on, or what was passed on is of no use; the text says why and what to do.
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        let mut all = inherited::listeners()?;
+        let has = |all: &[(Entrance, _)], kind| all.iter().any(|(entrance, _)| *entrance == kind);
+        ensure!(
+            config.tls.mode != TlsMode::Off || !has(&all, Entrance::Tls),
+            "a listener called {} was passed on, and --tls is off",
+            inherited::TLS
+        );
+        if !has(&all, Entrance::Plain) {
+            all.push((Entrance::Plain, open(config.address, "--port")?));
+        }
+        if let Some(address) = config.tls_address
+            && !has(&all, Entrance::Tls)
+        {
+            all.push((Entrance::Tls, open(address, "--implicit-tls-port")?));
+        }
+        ensure!(
+            all.len() <= MOST,
+            "{} listeners are too many, the server takes {MOST}",
+            all.len()
+        );
+        Ok(Self(all))
     }
 
     /// Where connections begin in clear.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        self.plain.local_addr()
+        let address = self.first(Entrance::Plain)?;
+        address.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Where connections begin with TLS.
     pub(super) fn tls_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.tls.as_ref().map(TcpListener::local_addr).transpose()
+        self.first(Entrance::Tls)
     }
 
-    /// Waits for clients, at most one at each entrance, or for something to read at `stop` or `reload`. It keeps nothing on
-    /// the heap meanwhile, which would hold in place all that sessions have had below it.
+    fn first(&self, kind: Entrance) -> io::Result<Option<SocketAddr>> {
+        let mut all = self.0.iter();
+        all.find(|(entrance, _)| *entrance == kind)
+            .map(|(_, listener)| listener.local_addr())
+            .transpose()
+    }
+
+    /// Waits for clients, at most one at each entrance and no longer than `limit`, or for something to read at `stop` or
+    /// `reload`. It keeps nothing on the heap meanwhile, which would hold in place all that sessions have had below it.
     ///
     /// # Errors
     /// The listeners failed for good.
@@ -77,30 +102,33 @@ impl Entrances {
         reload: impl AsFd,
         limit: Option<Duration>,
     ) -> io::Result<Woken> {
-        // Where there is no second entrance the first is watched twice.
-        let tls = self.tls.as_ref().unwrap_or(&self.plain);
-        let mut watched = [
-            PollFd::new(&stop, PollFlags::IN),
-            PollFd::new(&reload, PollFlags::IN),
-            PollFd::new(&self.plain, PollFlags::IN),
-            PollFd::new(tls, PollFlags::IN),
-        ];
+        let (stop, reload) = (stop.as_fd(), reload.as_fd());
+        let mut watched: [PollFd<'_>; 2 + MOST] = array::from_fn(|n| {
+            let entrance = |n: usize| self.0.get(n).map(|(_, listener)| listener.as_fd());
+            let watched = match n {
+                0 => stop,
+                1 => reload,
+                // Where there are fewer entrances, what is watched twice.
+                n => entrance(n - 2).unwrap_or(stop),
+            };
+            PollFd::from_borrowed_fd(watched, PollFlags::IN)
+        });
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         match rustix::event::poll(&mut watched, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [stop, reload, plain, tls] = watched.map(|watched| !watched.revents().is_empty());
-        if stop {
+        let is_ready = |n: usize| !watched[n].revents().is_empty();
+        if is_ready(0) {
             return Ok(Woken::Stop);
         }
-        if reload {
+        if is_ready(1) {
             return Ok(Woken::Reload);
         }
-        let plain = plain.then(|| (Entrance::Plain, self.plain.accept()));
-        let tls = self.tls.as_ref().filter(|_| tls);
-        let tls = tls.map(|socket| (Entrance::Tls, socket.accept()));
-        Ok(Woken::Clients([plain, tls]))
+        Ok(Woken::Clients(array::from_fn(|n| {
+            let (entrance, socket) = self.0.get(n).filter(|_| is_ready(n + 2))?;
+            Some((*entrance, socket.accept()))
+        })))
     }
 }
 

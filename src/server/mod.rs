@@ -14,11 +14,15 @@ mod glob;
 mod guard;
 mod heap;
 mod info;
+mod inherited;
 mod listing;
 mod login;
+mod metadata;
+mod notice;
 mod phase;
 mod ports;
 mod protection;
+mod public;
 mod root;
 mod sandbox;
 mod session;
@@ -32,6 +36,7 @@ mod watch;
 pub use checks::{Finding, Verdict, check, warnings};
 pub use config::{Config, Limits};
 pub use data::PassivePorts;
+pub use public::PublicAddress;
 pub use root::Durability;
 pub use sandbox::{Sandbox, keep_memory_private};
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
@@ -43,7 +48,9 @@ use checksum::Checksums;
 use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
 use heap::Crowd;
+use notice::{Busy, Notice};
 use phase::Phase;
+use public::Public;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sessions::Sessions;
@@ -55,6 +62,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
 use tls::Tls;
+use transfer::UnderWay;
 use users::Users;
 
 /// A server that listens.
@@ -63,6 +71,7 @@ pub struct Server {
     entrances: Entrances,
     shared: Arc<Shared>,
     sweeper: Sweeper,
+    notice: Notice,
 }
 
 /// What all sessions of a server have in common.
@@ -78,6 +87,8 @@ pub(crate) struct Shared {
     /// Those who wait for a data port.
     port_queue: Arc<PortQueue>,
     sessions: Arc<Sessions>,
+    transfers: UnderWay,
+    public: Public,
 }
 
 /// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
@@ -88,6 +99,8 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// How long sessions get to end after their transfers have been cut.
 const CUT_GRACE: Duration = Duration::from_secs(5);
+/// How long the process may take to end after its sessions, as a service manager is told.
+const END_GRACE: Duration = Duration::from_secs(5);
 
 impl Server {
     /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
@@ -101,7 +114,12 @@ impl Server {
         })?;
         let users = Users::new(config.users.as_deref(), config.limits.hash_jobs)?;
         let tls = Tls::open(&config.tls)?;
-        let entrances = Entrances::open(config.address, config.tls_address)?;
+        let entrances = Entrances::open(&config)?;
+        let public = Public::default();
+        public.ask(&config);
+        let notice = Notice::connect();
+        // Ports and temporary names take some. Where they come from a device, it is opened now, and not in the sandbox.
+        getrandom::u64().context("the system has no random numbers")?;
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
@@ -113,6 +131,8 @@ impl Server {
             phase: Phase::default(),
             port_queue: Arc::default(),
             sessions: Arc::default(),
+            transfers: UnderWay::default(),
+            public,
         };
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
@@ -120,6 +140,7 @@ impl Server {
             entrances,
             shared,
             sweeper,
+            notice,
         })
     }
 
@@ -162,18 +183,25 @@ impl Server {
             entrances,
             shared,
             sweeper: _sweeper,
+            mut notice,
         } = self;
         let mut crowd = Crowd::default();
+        notice.ready(shared.busy());
         loop {
-            let come = match entrances.wait(stop, reload, crowd.look(shared.sessions.count()))? {
+            let look = crowd.look(shared.sessions.count());
+            let limit = notice.busy(|| shared.busy()).into_iter().chain(look).min();
+            let come = match entrances.wait(stop, reload, limit)? {
                 Woken::Stop => break,
                 Woken::Reload => {
                     let _ = reload.read(&mut [0])?;
+                    notice.reloading(shared.busy());
                     if let Some(config) = settings() {
                         shared.adopt(config);
                     }
                     shared.users.reload();
                     shared.tls.reread();
+                    shared.public.ask(&shared.config());
+                    notice.ready(shared.busy());
                     continue;
                 }
                 Woken::Clients(come) => come,
@@ -195,7 +223,7 @@ impl Server {
         }
         let _ = stop.read(&mut [0])?;
         drop(entrances);
-        shared.drain(stop);
+        shared.drain(stop, &mut notice);
         Ok(())
     }
 }
@@ -251,11 +279,13 @@ impl Shared {
     }
 
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
-    fn drain(&self, stop: &UnixStream) {
+    fn drain(&self, stop: &UnixStream, notice: &mut Notice) {
         log::info!("shutting down, {} sessions open", self.sessions.count());
+        let limit = self.config().limits.drain;
+        notice.stopping(limit + CUT_GRACE + END_GRACE, self.busy());
         self.phase.set(Phase::DRAINING);
         self.sessions.shut(Shutdown::Read);
-        if self.empty_within(self.config().limits.drain, Some(stop)) {
+        if self.empty_within(limit, Some(stop), notice) {
             return;
         }
         log::warn!(
@@ -264,7 +294,15 @@ impl Shared {
         );
         self.phase.set(Phase::CUTTING);
         self.sessions.shut(Shutdown::Both);
-        self.empty_within(CUT_GRACE, None);
+        self.empty_within(CUT_GRACE, None, notice);
+    }
+
+    /// How much is going on.
+    fn busy(&self) -> Busy {
+        Busy {
+            sessions: self.sessions.count(),
+            transfers: self.transfers.count(),
+        }
     }
 
     /// What the server is to do now. A session keeps to what it was when the session began.
@@ -279,12 +317,18 @@ impl Shared {
     }
 
     /// Whether the last session ended within `limit`, and before a byte arrived at `hurry`.
-    fn empty_within(&self, limit: Duration, hurry: Option<&UnixStream>) -> bool {
+    fn empty_within(
+        &self,
+        limit: Duration,
+        hurry: Option<&UnixStream>,
+        notice: &mut Notice,
+    ) -> bool {
         let deadline = Instant::now() + limit;
         while self.sessions.count() > 0 {
             if Instant::now() >= deadline {
                 return false;
             }
+            notice.busy(|| self.busy());
             let Some(hurry) = hurry else {
                 thread::sleep(DRAIN_TICK);
                 continue;

@@ -45,7 +45,11 @@ pub(super) fn pasv(session: &mut Session<'_>) -> io::Result<Reply> {
     if session.epsv_all {
         return only_epsv();
     }
-    let address = match (session.config.public_address, session.local) {
+    let public = session
+        .shared
+        .public
+        .told(&session.config, session.peer.ip());
+    let address = match (public, session.local) {
         (Some(address), _) | (None, IpAddr::V4(address)) => address,
         (None, IpAddr::V6(_)) => {
             return reply(ReplyCode::CANNOT_OPEN_DATA, "PASV is for IPv4, use EPSV.");

@@ -9,7 +9,15 @@ use super::watch::{Cut, Watch};
 use crate::copy::CopyError;
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+/// How many transfers there are at the moment.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay(AtomicUsize);
+
+/// One of them, until this is dropped.
+struct Counted<'s>(&'s UnderWay);
 
 /// A transfer that is about to begin.
 pub(super) struct Transfer {
@@ -36,6 +44,24 @@ impl From<CopyError> for Failure {
     }
 }
 
+impl UnderWay {
+    /// How many.
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self) -> Counted<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Transfer {
     /// Opens the data connection, moves the bytes, closes it, logs, and returns the final reply.
     pub(super) fn run(
@@ -52,6 +78,7 @@ impl Transfer {
         let Some(data) = data else {
             return Ok(no_data_connection());
         };
+        let _counted = session.shared.transfers.enter();
         let began = Instant::now();
         session
             .control

@@ -8,10 +8,10 @@ use log::LevelFilter;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
     Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
-    PassivePorts, Sandbox, TlsMode, TlsOptions,
+    PassivePorts, PublicAddress, Sandbox, TlsMode, TlsOptions,
 };
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -44,9 +44,9 @@ pub(super) struct Args {
         default_value_t
     )]
     passive_ports: PassivePorts,
-    /// IPv4 address under which clients reach this host, if it is behind NAT (as on EC2)
+    /// IPv4 address under which clients of other networks reach this host, if it is behind NAT; auto: EC2's
     #[arg(long, env = "FTP_SERVER_PUBLIC_ADDRESS", value_name = "ADDR")]
-    public_address: Option<Ipv4Addr>,
+    public_address: Option<PublicAddress>,
     /// What a client may do without a password; write: list, download, upload, make folders [default: write, or off with
     /// --users]
     #[arg(long, env = "FTP_SERVER_ANONYMOUS")]

@@ -1,7 +1,8 @@
 //! What the network has to do with it: ports that others have, and who can reach the server.
 
 use super::Finding;
-use crate::server::{Access, Config, PassivePorts, entrance};
+use crate::server::public::is_public;
+use crate::server::{Access, Config, PassivePorts, PublicAddress, entrance};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -97,20 +98,21 @@ pub(super) fn exposure(config: &Config) -> Finding {
 }
 
 /// The public address that clients reach the server at, as far as this machine knows.
-fn public_address(config: &Config) -> Option<IpAddr> {
+fn public_address(config: &Config) -> Option<String> {
+    let told = match config.public_address {
+        Some(PublicAddress::Auto) => return Some("that EC2 has given it".to_owned()),
+        Some(PublicAddress::Given(address)) => Some(address.into()),
+        None => None,
+    };
     let host = config.address.ip();
     let own = FAR
         .iter()
         // `::` takes clients of IPv4 too.
         .filter(|far| host.is_unspecified() && (host.is_ipv6() || far.is_ipv4()))
         .filter_map(|&far| source_towards(far));
-    config
-        .public_address
-        .map(IpAddr::from)
-        .into_iter()
-        .chain([host])
-        .chain(own)
-        .find(|&address| is_public(address))
+    let mut all = told.into_iter().chain([host]).chain(own);
+    all.find(|&address| is_public(address))
+        .map(|address| address.to_string())
 }
 
 fn source_towards(far: IpAddr) -> Option<IpAddr> {
@@ -123,58 +125,9 @@ fn source_towards(far: IpAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// Whether an address can be reached from everywhere: it is none of this machine, of a link, of a private network (RFC 1918,
-/// RFC 4193) or of a provider's own one (RFC 6598).
-fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            let is_shared = first == 100 && second & 0xC0 == 64;
-            !(address.is_unspecified()
-                || address.is_loopback()
-                || address.is_private()
-                || address.is_link_local()
-                || is_shared)
-        }
-        IpAddr::V6(address) => {
-            !(address.is_unspecified()
-                || address.is_loopback()
-                || address.is_unique_local()
-                || address.is_unicast_link_local())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn public_is_what_is_not_kept_for_less() {
-        for (address, public) in [
-            ("127.0.0.1", false),
-            ("0.0.0.0", false),
-            ("10.255.0.1", false),
-            ("172.15.0.1", true),
-            ("172.16.0.1", false),
-            ("172.31.0.1", false),
-            ("172.32.0.1", true),
-            ("192.168.3.4", false),
-            ("169.254.1.1", false),
-            ("100.64.0.1", false),
-            ("100.128.0.1", true),
-            ("8.8.8.8", true),
-            ("::", false),
-            ("::1", false),
-            ("fe80::1", false),
-            ("fd00::1", false),
-            ("::ffff:10.0.0.1", false),
-            ("::ffff:8.8.8.8", true),
-            ("2a00::1", true),
-        ] {
-            assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
-        }
-    }
 
     #[test]
     fn reserved_ports_are_not_the_systems() {
