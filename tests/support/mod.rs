@@ -11,6 +11,7 @@ mod dice;
 mod link;
 mod namespace;
 mod process;
+mod proxy;
 mod raw;
 pub(crate) mod readme;
 mod relay;
@@ -30,6 +31,7 @@ pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, looks_into_others, peak_kib,
     pss_kib, raise_file_limit, signal, threads, unpacked_programs,
 };
+pub(crate) use proxy::{Fault, Proxy, Weather, Which, prepared, prepared_port};
 pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
 pub(crate) use server::{Server, Text};
