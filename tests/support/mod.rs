@@ -33,10 +33,12 @@ pub(crate) use process::{
 };
 pub(crate) use proxy::{Fault, Proxy, Weather, Which, prepared, prepared_port};
 pub(crate) use raw::Raw;
+pub(crate) use relay::Loss;
 pub(crate) use reply::Reply;
 pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{
     Active, connect_from, data_bytes, data_connection, free_range, reset, try_connect,
+    try_connect_from,
 };
 pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};

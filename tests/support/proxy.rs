@@ -5,7 +5,7 @@ mod pair;
 
 pub(crate) use pair::{Fault, Weather};
 
-use super::{Active, try_connect};
+use super::{Active, try_connect_from};
 use pair::{End, Pair};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -90,8 +90,11 @@ impl Drop for Proxy {
 }
 
 /// What the connections of one session know of each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Session {
+    /// Where the server sees it come from. Each session has its own address: the proxy may connect to a data port that its
+    /// session had and another one has by now, and to the server that would be the same client.
+    from: Ipv4Addr,
     state: Mutex<State>,
 }
 
@@ -108,6 +111,14 @@ struct State {
 }
 
 impl Session {
+    fn new(number: usize) -> Self {
+        let byte = |of: usize| u8::try_from(of % 250 + 1).expect("a byte");
+        Self {
+            from: Ipv4Addr::new(127, 100, byte(number / 250), byte(number)),
+            state: Mutex::default(),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,11 +157,11 @@ impl Shared {
     fn session(&self, client: TcpStream) {
         let number = self.controls.fetch_add(1, Relaxed);
         let weather = (self.forecast)(Which::Control(number));
+        let session = Session::new(number);
         // The server may be full, or gone.
-        let Ok(server) = try_connect(self.server) else {
+        let Ok(server) = try_connect_from(session.from, self.server) else {
             return;
         };
-        let session = Session::default();
         thread::scope(|scope| {
             let opens = |line: &[u8]| self.opens(scope, &session, line);
             let pair = Pair::new(client, server, weather, &session, &self.stop);
@@ -183,8 +194,9 @@ impl Shared {
 
     fn data(&self, session: &Session, listener: &Active, server: SocketAddr, weather: Weather) {
         let goes_on = || !self.stop.load(Relaxed) && session.state().over.is_none();
+        let connect = || try_connect_from(session.from, server);
         // Before the client can, it knowing nothing of the port yet.
-        let mut early = weather.opens_early.then(|| try_connect(server));
+        let mut early = weather.opens_early.then(connect);
         let client = loop {
             if let Some(client) = listener.try_accept() {
                 break client;
@@ -197,7 +209,7 @@ impl Shared {
         while weather.opens_late && goes_on() && !session.state().commanded {
             thread::sleep(GLANCE);
         }
-        let server = early.take().unwrap_or_else(|| try_connect(server));
+        let server = early.take().unwrap_or_else(connect);
         // The server may have given up by now, which its next word tells of.
         if let Ok(server) = server {
             let _ = Pair::new(client, server, weather, session, &self.stop).run(&self.faults);

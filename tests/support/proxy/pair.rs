@@ -148,14 +148,31 @@ impl<'s> Pair<'s> {
                 let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
             }
         }
-        if end == End::Cut && self.change.is_none() && self.lanes[0].suffered {
-            // By the end of the data alone nobody could tell that it is not the end of an upload: FTP has no other.
-            self.session.state().over = Some(End::Cut);
-            while !self.stop.load(Relaxed) && !self.session.state().gone {
-                std::thread::sleep(GLANCE);
+        if end == End::Cut {
+            if self.change.is_none() {
+                self.wait_for_session();
+            }
+            for socket in &self.sockets {
+                // At once: while a child is being started, it has copies of all descriptors.
+                let _ = socket.shutdown(Shutdown::Both);
             }
         }
         end
+    }
+
+    /// By the end of its data alone nobody could tell that an upload was cut, FTP having no other end: where one is, its
+    /// session is too, and before it.
+    fn wait_for_session(&self) {
+        if self.lanes[0].suffered {
+            self.session.state().over = Some(End::Cut);
+        }
+        let is_over = || {
+            let state = self.session.state();
+            state.over.is_none() || state.gone
+        };
+        while !self.stop.load(Relaxed) && !is_over() {
+            std::thread::sleep(GLANCE);
+        }
     }
 
     fn carry(&mut self) -> End {
