@@ -42,8 +42,11 @@ const TURNS_UP: u32 = 60;
 
 type Test = (&'static str, fn(&Place));
 
+/// What makes the place of a test.
+type Make = fn() -> Place;
+
 /// Those of the good link, and those of the bad one.
-const ALL: [(fn() -> Place, &[Test]); 2] = [(Place::new, TESTS), (Place::lossy, LOSSY)];
+const ALL: [(Make, &[Test]); 2] = [(Place::new, TESTS), (Place::lossy, LOSSY)];
 
 const TESTS: &[Test] = &[
     ("many small files down", many_down),
@@ -67,7 +70,7 @@ const LOSSY: &[Test] = &[
 fn main() -> ExitCode {
     let args = Arguments::from_args();
     let why_not = Link::with_round_trip(ROUND_TRIP).err();
-    let trial = |(place, &(name, test)): (fn() -> Place, &Test)| {
+    let trial = |(place, &(name, test)): (Make, &Test)| {
         Trial::test(name, move || {
             test(&place());
             Ok(())

@@ -20,7 +20,9 @@ impl Data {
 
 impl Drop for Data {
     fn drop(&mut self) {
-        self.0.take().map(reset);
+        if let Some(socket) = self.0.take() {
+            reset(socket);
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl<'s> Slot<'s> {
     /// Does one thing after the other.
     pub(crate) fn work(&mut self, until: Instant) {
         while Instant::now() < until && !self.soak.failed.load(Relaxed) {
-            if self.number % 5 == 0 {
+            if self.number.is_multiple_of(5) {
                 self.process();
             } else if self.step().is_err() {
                 // Only a session that may break says this.

@@ -1,12 +1,15 @@
 //! A relay between clients and a server that knows FTP well enough to have the data connections go through it too, and that
 //! gives each connection the weather that the test wants for it.
 
+mod lane;
 mod pair;
 
-pub(crate) use pair::{Fault, Weather};
+pub(crate) use lane::Fault;
+pub(crate) use pair::Weather;
 
 use super::{Active, try_connect_from};
-use pair::{End, Pair};
+use lane::End;
+use pair::Pair;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

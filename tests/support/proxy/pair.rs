@@ -1,35 +1,16 @@
 //! Two connections of which each gets what the other sends, later, a byte at a time, or not at all.
 
+use super::lane::{End, Fault, Lane, Turn};
 use super::{GLANCE, Session, ends_transfer};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// As much as may wait in the proxy, one way.
-const ROOM: usize = 64 * 1024;
 /// The longest line of a control connection.
 const LINE: usize = 16 * 1024;
-
-/// What becomes of the bytes that go one way over a connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Fault {
-    #[default]
-    Nothing,
-    /// Each piece comes so much later.
-    Delay(Duration),
-    /// Behind so many bytes each of the next so many comes so long after the one before it.
-    Drip(u64, u64, Duration),
-    /// Behind so many bytes comes nothing more, until either side has enough of it.
-    Stall(u64),
-    /// Behind so many bytes both sides get the end of the connection.
-    Cut(u64),
-    /// Behind so many bytes both sides get a reset.
-    Reset(u64),
-}
 
 /// What a connection has to go through.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,15 +29,6 @@ pub(crate) struct Weather {
     pub(crate) answers_late: bool,
 }
 
-/// How a pair of connections came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// By both sides.
-    Natural,
-    Cut,
-    Reset,
-}
-
 /// What is done with a line before it is passed on: `Some` is another line in its place.
 type Change<'s> = &'s dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
@@ -71,41 +43,6 @@ pub(super) struct Pair<'s> {
     change: Option<Change<'s>>,
 }
 
-/// One way.
-#[derive(Default)]
-struct Lane {
-    fault: Fault,
-    waiting: VecDeque<Piece>,
-    /// The part of a line that has come so far.
-    line: Vec<u8>,
-    passed: u64,
-    /// When a byte was passed on last.
-    last: Option<Instant>,
-    suffered: bool,
-    /// The end has come, and was passed on.
-    ended: bool,
-    closed: bool,
-}
-
-/// What waits to be passed on: some bytes, or a line.
-struct Piece {
-    due: Instant,
-    bytes: Vec<u8>,
-    /// How many of them were passed on.
-    sent: usize,
-}
-
-/// What a lane may do at the moment.
-enum Turn {
-    /// Pass this many bytes on.
-    Pass(usize),
-    /// Wait until then.
-    Wait(Instant),
-    /// Nothing, until something new comes.
-    Rest,
-    Break(End),
-}
-
 impl<'s> Pair<'s> {
     pub(super) fn new(
         client: TcpStream,
@@ -118,13 +55,9 @@ impl<'s> Pair<'s> {
             socket.set_nonblocking(true).expect("the option is set");
             let _ = socket.set_nodelay(true);
         }
-        let lane = |fault| Lane {
-            fault,
-            ..Lane::default()
-        };
         Self {
             sockets: [client, server],
-            lanes: [lane(weather.up), lane(weather.down)],
+            lanes: [Lane::new(weather.up), Lane::new(weather.down)],
             weather,
             session,
             stop,
@@ -328,76 +261,6 @@ impl<'s> Pair<'s> {
         }
         let (due, count) = (piece.due, piece.bytes.len() - piece.sent);
         self.lanes[way].next(due, count)
-    }
-}
-
-impl Lane {
-    fn push(&mut self, bytes: Vec<u8>) {
-        let delay = match self.fault {
-            Fault::Delay(delay) => delay,
-            _ => Duration::ZERO,
-        };
-        if !bytes.is_empty() {
-            let due = Instant::now() + delay;
-            self.waiting.push_back(Piece {
-                due,
-                bytes,
-                sent: 0,
-            });
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        let waits: usize = self.waiting.iter().map(|piece| piece.bytes.len()).sum();
-        !self.ended && waits < ROOM
-    }
-
-    /// What may be done of `count` bytes that wait until `due`.
-    fn next(&mut self, due: Instant, count: usize) -> Turn {
-        let room = |point: u64| usize::try_from(point.saturating_sub(self.passed)).unwrap_or(count);
-        let now = Instant::now();
-        if due > now {
-            return Turn::Wait(due);
-        }
-        let (point, then) = match self.fault {
-            Fault::Nothing | Fault::Delay(_) => return Turn::Pass(count),
-            Fault::Drip(from, drops, every) => {
-                if self.passed >= from + drops {
-                    return Turn::Pass(count);
-                }
-                let next = self.last.map_or(now, |last| last + every);
-                let then = if next > now {
-                    Turn::Wait(next)
-                } else {
-                    Turn::Pass(1)
-                };
-                (from, then)
-            }
-            Fault::Stall(point) => (point, Turn::Rest),
-            Fault::Cut(point) => (point, Turn::Break(End::Cut)),
-            Fault::Reset(point) => (point, Turn::Break(End::Reset)),
-        };
-        match room(point) {
-            0 => {
-                self.suffered = true;
-                then
-            }
-            room => Turn::Pass(room.min(count)),
-        }
-    }
-
-    /// What may be done when no bytes wait: a point that is the end of all is one too.
-    fn at_its_end(&mut self) -> Turn {
-        let (point, end) = match self.fault {
-            Fault::Cut(point) => (point, End::Cut),
-            Fault::Reset(point) => (point, End::Reset),
-            _ => return Turn::Rest,
-        };
-        if !self.ended || self.closed || self.passed != point {
-            return Turn::Rest;
-        }
-        self.suffered = true;
-        Turn::Break(end)
     }
 }
 
