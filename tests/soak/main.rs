@@ -63,7 +63,7 @@ impl Soak {
         ]);
         server.make_folder("shared");
         let dice = Mutex::new(Dice(seed));
-        let proxy = Proxy::start(server.address, move |which| {
+        let proxy = Proxy::for_many(server.address, move |which| {
             weather(
                 &mut dice.lock().unwrap_or_else(PoisonError::into_inner),
                 which,

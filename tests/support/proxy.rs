@@ -38,6 +38,7 @@ pub(crate) struct Proxy {
 
 struct Shared {
     server: SocketAddr,
+    many: bool,
     forecast: Forecast,
     controls: AtomicUsize,
     data: AtomicUsize,
@@ -47,16 +48,30 @@ struct Shared {
 }
 
 impl Proxy {
-    /// A proxy before `server`.
+    /// A proxy before `server`, for one client at a time.
     pub(crate) fn start(
         server: SocketAddr,
         forecast: impl Fn(Which) -> Weather + Send + Sync + 'static,
     ) -> Self {
+        Self::begin(server, false, Box::new(forecast))
+    }
+
+    /// The same for many clients. The server sees each session come from an address of its own: the proxy may connect to a
+    /// data port that its session had and another one has by now, and by one address they would be the same client.
+    pub(crate) fn for_many(
+        server: SocketAddr,
+        forecast: impl Fn(Which) -> Weather + Send + Sync + 'static,
+    ) -> Self {
+        Self::begin(server, true, Box::new(forecast))
+    }
+
+    fn begin(server: SocketAddr, many: bool, forecast: Forecast) -> Self {
         let listener = Active::at(Ipv4Addr::LOCALHOST);
         let address = (Ipv4Addr::LOCALHOST, listener.port()).into();
         let shared = Arc::new(Shared {
             server,
-            forecast: Box::new(forecast),
+            many,
+            forecast,
             controls: AtomicUsize::new(0),
             data: AtomicUsize::new(0),
             faults: AtomicUsize::new(0),
@@ -95,8 +110,7 @@ impl Drop for Proxy {
 /// What the connections of one session know of each other.
 #[derive(Debug)]
 pub(super) struct Session {
-    /// Where the server sees it come from. Each session has its own address: the proxy may connect to a data port that its
-    /// session had and another one has by now, and to the server that would be the same client.
+    /// Where the server sees it come from.
     from: Ipv4Addr,
     state: Mutex<State>,
 }
@@ -114,10 +128,9 @@ struct State {
 }
 
 impl Session {
-    fn new(number: usize) -> Self {
-        let byte = |of: usize| u8::try_from(of % 250 + 1).expect("a byte");
+    fn new(from: Ipv4Addr) -> Self {
         Self {
-            from: Ipv4Addr::new(127, 100, byte(number / 250), byte(number)),
+            from,
             state: Mutex::default(),
         }
     }
@@ -160,7 +173,11 @@ impl Shared {
     fn session(&self, client: TcpStream) {
         let number = self.controls.fetch_add(1, Relaxed);
         let weather = (self.forecast)(Which::Control(number));
-        let session = Session::new(number);
+        let byte = |of: usize| u8::try_from(of % 250 + 1).expect("a byte");
+        let session = Session::new(match self.many {
+            true => Ipv4Addr::new(127, 100, byte(number / 250), byte(number)),
+            false => Ipv4Addr::LOCALHOST,
+        });
         // The server may be full, or gone.
         let Ok(server) = try_connect_from(session.from, self.server) else {
             return;
