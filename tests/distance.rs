@@ -1,4 +1,5 @@
-//! The pair over a link with a round trip of 20 ms, which shows what on one machine is too quick to be seen.
+//! The pair over a link with a round trip of 20 ms, which shows what on one machine is too quick to be seen, and over one with
+//! 50 ms that loses each hundredth packet.
 //!
 //! What it does in which order counts here, and not how long it takes: that is for `benches/distance.rs`.
 
@@ -16,9 +17,16 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use support::{Client, Link, Pattern, Server, assert_same, partials_in, wait_until};
+use support::{Client, Link, Loss, Pattern, Server, assert_same, partials_in, wait_until};
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);
+
+/// The bad link, and which of its packets are lost.
+const LONG_ROUND_TRIP: Duration = Duration::from_millis(50);
+const LOSS: Loss = Loss {
+    per_thousand: 10,
+    seed: 7,
+};
 
 /// What a machine has to let root make, and what most containers do not.
 const LINK: &str = "link of two network namespaces";
@@ -34,6 +42,12 @@ const TURNS_UP: u32 = 60;
 
 type Test = (&'static str, fn(&Place));
 
+/// What makes the place of a test.
+type Make = fn() -> Place;
+
+/// Those of the good link, and those of the bad one.
+const ALL: [(Make, &[Test]); 2] = [(Place::new, TESTS), (Place::lossy, LOSSY)];
+
 const TESTS: &[Test] = &[
     ("many small files down", many_down),
     ("many small files up", many_up),
@@ -44,17 +58,29 @@ const TESTS: &[Test] = &[
     ("a control connection that was forgotten", forgotten),
 ];
 
+const LOSSY: &[Test] = &[
+    ("a file goes down over a link that loses", lossy_down),
+    ("a file goes up over a link that loses", lossy_up),
+    (
+        "many files go down and up over a link that loses",
+        lossy_many,
+    ),
+];
+
 fn main() -> ExitCode {
     let args = Arguments::from_args();
     let why_not = Link::with_round_trip(ROUND_TRIP).err();
-    let trial = |&(name, test): &Test| {
+    let trial = |(place, &(name, test)): (Make, &Test)| {
         Trial::test(name, move || {
-            test(&Place::new());
+            test(&place());
             Ok(())
         })
         .with_ignored_flag(why_not.is_some())
     };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
+    let tests = ALL
+        .iter()
+        .flat_map(|&(place, tests)| tests.iter().map(move |test| (place, test)));
+    let conclusion = libtest_mimic::run(&args, tests.map(trial).collect());
     match why_not {
         Some(why) if !args.list => {
             programs::say(&format!("there is no {LINK} here: {why}"));
@@ -74,11 +100,27 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let link = Link::with_round_trip(ROUND_TRIP).unwrap_or_else(|why| panic!("{why}"));
-        let server = link.far(|| Server::at(&Link::FAR.to_string()));
         // As little patience as the client can have, for what is lost for good.
-        let client =
-            Client::new(server.address).with(&["--jobs", "8", "--timeout", "2", "--tls", "off"]);
+        Self::on(Link::with_round_trip(ROUND_TRIP), "2")
+    }
+
+    /// The same over the bad link.
+    fn lossy() -> Self {
+        // Nothing is lost for good here, but a packet may be lost three times over, each with twice the wait.
+        Self::on(Link::with_loss(LONG_ROUND_TRIP, LOSS), "20")
+    }
+
+    fn on(link: Result<Link, String>, timeout: &str) -> Self {
+        let link = link.unwrap_or_else(|why| panic!("{why}"));
+        let server = link.far(|| Server::at(&Link::FAR.to_string()));
+        let client = Client::new(server.address).with(&[
+            "--jobs",
+            "8",
+            "--timeout",
+            timeout,
+            "--tls",
+            "off",
+        ]);
         Self {
             server,
             client,
@@ -168,6 +210,51 @@ fn large(place: &Place) {
     place.succeed("get down\nput up");
     assert_holds(&place.client.download("down"), &pattern);
     assert_holds(&place.server.path("up"), &pattern);
+}
+
+/// A link that has lost something, and a server that has nothing left of what came over it.
+#[track_caller]
+fn assert_lost(place: &Place) {
+    let lost = place.link.lost();
+    eprintln!("{lost} packets were lost");
+    assert!(lost > 0, "the link lost nothing");
+    assert_eq!(support::temporaries(&place.server.root), [""; 0]);
+    assert_eq!(partials_in(&place.server.root), [""; 0]);
+    place.server.assert_never_panicked();
+}
+
+fn lossy_down(place: &Place) {
+    let pattern = Pattern::new(1, 3 << 20);
+    write(&place.server.path("down"), &pattern);
+    place.succeed("get down");
+    assert_holds(&place.client.download("down"), &pattern);
+    assert_lost(place);
+}
+
+fn lossy_up(place: &Place) {
+    let pattern = Pattern::new(2, 3 << 20);
+    write(&place.client.folder().join("up"), &pattern);
+    place.succeed("put up");
+    assert_holds(&place.server.path("up"), &pattern);
+    assert_lost(place);
+}
+
+fn lossy_many(place: &Place) {
+    fill(&place.server.root);
+    place.succeed("get -r many");
+    assert_full(&place.client.download(""));
+    // What has come goes back under another name.
+    fs::rename(
+        place.client.download("many"),
+        place.client.folder().join("back"),
+    )
+    .expect("the folder is moved");
+    place.succeed("put -r back");
+    for number in 0..FILES {
+        let path = place.server.path(&name(number).replace("many", "back"));
+        assert_holds(&path, &Pattern::new(number, FILE));
+    }
+    assert_lost(place);
 }
 
 /// Starts the client, and kills it as soon as `under_way`.

@@ -143,18 +143,52 @@ fn many_files(count: usize) {
     raw.refused("RMD /d");
 }
 
+/// The same to look at: composed (NFC), and decomposed (NFD) as macOS has names.
+const COMPOSED: &str = "Gr\u{fc}n";
+const DECOMPOSED: &str = "Gru\u{308}n";
+
 #[test]
 fn names_that_only_look_the_same_are_two() {
-    let server = Server::start();
+    let server = Server::with(&FULL);
     let mut raw = server.login();
-    let (composed, decomposed) = ("Gr\u{fc}n", "Gru\u{308}n");
-    raw.store(composed, b"one");
-    raw.store(decomposed, b"two");
+    raw.store(COMPOSED, b"one");
+    raw.store(DECOMPOSED, b"two");
     let mut names = raw.rows("NLST");
     names.sort_unstable();
-    assert_eq!(names, [decomposed, composed]);
-    assert_eq!(raw.fetch(composed), b"one");
-    assert_eq!(raw.fetch(decomposed), b"two");
+    assert_eq!(names, [DECOMPOSED, COMPOSED]);
+    for (name, content) in [(COMPOSED, b"one"), (DECOMPOSED, b"two")] {
+        assert_eq!(raw.fetch(name), content);
+        assert_eq!(raw.fact(name, "size"), Some("3".to_owned()));
+    }
+    raw.run(&format!("DELE {COMPOSED}"), 250);
+    raw.refused(&format!("SIZE {COMPOSED}"));
+    assert_eq!(raw.fetch(DECOMPOSED), b"two");
+}
+
+#[test]
+fn names_that_only_look_the_same_are_two_to_the_client() {
+    let server = Server::with(&FULL);
+    let client = Client::new(server.address);
+    for (name, content) in [(COMPOSED, "one"), (DECOMPOSED, "two")] {
+        client.write(name, content);
+        client.succeed(&format!("put {name}\n"));
+    }
+    assert_eq!(server.read(COMPOSED), b"one");
+    assert_eq!(server.read(DECOMPOSED), b"two");
+    let listed = client.succeed("ls\n");
+    let mut listed: Vec<&str> = listed.lines().collect();
+    listed.sort_unstable();
+    assert_eq!(listed, [DECOMPOSED, COMPOSED]);
+    // One by its name, and both by what both match.
+    client.succeed(&format!("get {DECOMPOSED}\n"));
+    assert_eq!(names_in(&client.download("")), [DECOMPOSED]);
+    client.succeed("get Gr*\n");
+    for (name, content) in [(COMPOSED, "one"), (DECOMPOSED, "two")] {
+        let there = fs::read_to_string(client.download(name));
+        assert_eq!(there.expect("the download"), content);
+    }
+    client.succeed(&format!("rename {COMPOSED} other\nrm {DECOMPOSED}\n"));
+    assert_eq!(names_in(&server.root), ["other"]);
 }
 
 #[test]

@@ -7,7 +7,9 @@ mod support;
 use std::fs::Permissions;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 use support::{
     Client, Footprint, Pattern, Raw, Server, UsersFile, connect_from, costly_account, descriptors,
@@ -19,6 +21,9 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// How many strangers there are in a crowd.
 const CROWD: usize = 10_000;
+/// How many drip a command, and how many bytes of it, each half a second behind the one before it.
+const DRIPPING: usize = 5000;
+const ROUNDS: usize = 8;
 /// How many addresses guess at the password of one account.
 const GUESSERS: u8 = 200;
 
@@ -85,11 +90,12 @@ impl Besieged {
         );
     }
 
-    /// The client logs in and fetches a file, under TLS. Says how long that took, from the start of its process on.
+    /// The client logs in, lists, and fetches a file, under TLS. Says how long that took, from the start of its process on.
     #[track_caller]
     fn visit(&self) -> Duration {
         let began = Instant::now();
-        self.client.succeed("get a.bin\n");
+        let listed = self.client.succeed("ls\nget a.bin\n");
+        assert_eq!(listed, "a.bin\n");
         let took = began.elapsed();
         let file = self.client.download("a.bin");
         let came = std::fs::read(&file).expect("the file came");
@@ -146,6 +152,39 @@ fn ten_thousand_who_stop_amid_their_login() {
         raw.run("USER anna", 331);
         raw.send_bytes(b"PASS anna!");
     });
+}
+
+#[test]
+fn five_thousand_who_drip_a_command_a_byte_at_a_time() {
+    let besieged = Besieged::new(&[], DRIPPING, |raw| raw.send_bytes(b"U"));
+    let mut crowd = besieged.crowd(DRIPPING, |raw| raw.send_bytes(b"U"));
+    let rounds = AtomicUsize::new(0);
+    let visits = thread::scope(|scope| {
+        scope.spawn(|| drip(&mut crowd, &rounds));
+        let mut visits = Vec::new();
+        while rounds.load(Relaxed) < ROUNDS {
+            visits.push(besieged.visit());
+        }
+        visits
+    });
+    let held = descriptors(besieged.server.pid()) - besieged.before.descriptors;
+    assert!(held >= DRIPPING, "only {held} of {DRIPPING} still stand");
+    println!(
+        "served {} times beside {DRIPPING} that dripped {ROUNDS} bytes each, in {:.3?} at most",
+        visits.len(),
+        visits.iter().max().expect("one at least")
+    );
+    drop(crowd);
+    besieged.assert_at_rest();
+}
+
+/// Has each of a crowd send a byte of a line, and then the next one.
+fn drip(crowd: &mut [Raw], rounds: &AtomicUsize) {
+    for _ in 0..ROUNDS {
+        crowd.iter_mut().for_each(|raw| raw.send_bytes(b"S"));
+        thread::sleep(Duration::from_millis(500));
+        rounds.fetch_add(1, Relaxed);
+    }
 }
 
 #[test]

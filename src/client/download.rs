@@ -157,5 +157,8 @@ fn fetch_rest(
 }
 
 fn is_mismatch(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Trouble::Mismatch(_)))
+    matches!(
+        error.downcast_ref(),
+        Some(Trouble::Mismatch(_) | Trouble::Short(_))
+    )
 }

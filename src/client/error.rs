@@ -33,6 +33,9 @@ pub enum Trouble {
     /// A transfer did not bring what the server had announced.
     #[error("{0}")]
     Mismatch(String),
+    /// A download ended well and before its time: a connection that something on its way closes has no other end.
+    #[error("{0}")]
+    Short(String),
     /// What was asked for cannot be done, and neither the server nor a connection is to blame.
     #[error("{0}")]
     Failed(String),
@@ -82,9 +85,13 @@ pub(super) fn is_interrupted(error: &anyhow::Error) -> bool {
 #[must_use]
 pub(super) fn is_temporary(error: &anyhow::Error) -> bool {
     match error.downcast_ref() {
-        Some(Trouble::Lost(_) | Trouble::TimedOut(_) | Trouble::Connect(_) | Trouble::Busy(_)) => {
-            true
-        }
+        Some(
+            Trouble::Lost(_)
+            | Trouble::Short(_)
+            | Trouble::TimedOut(_)
+            | Trouble::Connect(_)
+            | Trouble::Busy(_),
+        ) => true,
         Some(Trouble::Refused(reply)) => reply.class() == Class::TransientNegative,
         _ => false,
     }
@@ -146,7 +153,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Trouble::Local(_)) => 7,
         Some(Trouble::Interrupted(_)) => interrupt::EXIT_CODE,
         Some(
-            Trouble::Lost(_) | Trouble::Mismatch(_) | Trouble::Failed(_) | Trouble::Refused(_),
+            Trouble::Lost(_)
+            | Trouble::Mismatch(_)
+            | Trouble::Short(_)
+            | Trouble::Failed(_)
+            | Trouble::Refused(_),
         )
         | None => 1,
     }

@@ -158,10 +158,10 @@ impl Part {
     /// Checks that all has come.
     ///
     /// # Errors
-    /// [`Trouble::Mismatch`] if it is less than was `expected`.
+    /// [`Trouble::Short`] if it is less than was `expected`.
     pub(super) fn is_whole(&self, expected: Option<u64>) -> Result<(), Trouble> {
         match expected.filter(|&expected| expected != self.length) {
-            Some(expected) => Err(Trouble::Mismatch(format!(
+            Some(expected) => Err(Trouble::Short(format!(
                 "only {} of {expected} bytes came; try again",
                 self.length
             ))),

@@ -48,6 +48,39 @@ fn a_download_goes_on_from_its_part_after_a_reset() {
 }
 
 #[test]
+fn a_download_that_was_cut_and_seems_whole_to_the_server_goes_on() {
+    let place = Place::new();
+    let server = Server::play(|s| {
+        s.login_able();
+        asked(s);
+        let data = s.epsv();
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"hello, ");
+        s.say("226 done");
+        // Whether it is another file by now.
+        s.expect("SIZE f", "213 12");
+        s.expect("MDTM f", "213 20260102030405");
+        s.expect("SIZE f", "213 12");
+        s.expect("MDTM f", "213 20260102030405");
+        let data = s.epsv();
+        s.expect("REST 7", "350 go on");
+        s.expect("RETR f", "150 here it comes");
+        data.send(b"world");
+        s.say("226 done");
+        s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
+        s.quit();
+    });
+    let port = server.port.to_string();
+    let mut arguments = vec!["--port", &port];
+    arguments.extend(AGAIN);
+    let run = place.run(&arguments, None, "get f");
+    assert_eq!(run.code, Some(0), "{run}");
+    run.tells("only 7 of 12 bytes came");
+    assert_eq!(place.downloads(), [("f".into(), "hello, world".into())]);
+    server.finish(&run);
+}
+
+#[test]
 fn what_is_temporary_is_tried_three_times_more_in_the_same_session() {
     let place = Place::new();
     place.write("f", b"hello");

@@ -1,7 +1,7 @@
 //! A relay between the client and the server. At a point that the test has chosen it passes nothing more on, until it is
 //! told how the story ends.
 
-use crate::support::{Active, PATIENCE, reset, try_connect, wait_for};
+use crate::support::{Active, PATIENCE, prepared, prepared_port, reset, try_connect, wait_for};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -246,8 +246,8 @@ impl Line {
             let last = line[0].is_ascii_digit() && line.get(3) == Some(&b' ');
             let number = self.state().passed.replies + usize::from(last);
             let point = Point::Reply(if last { number } else { 0 });
-            if line.starts_with(b"229 ") {
-                line = self.open_data(&String::from_utf8_lossy(&line));
+            if let Some(port) = prepared_port(&line) {
+                line = self.open_data(port);
             }
             let done = line.starts_with(b"226 ");
             // Before it is so: the client may be quick.
@@ -295,9 +295,7 @@ impl Line {
     }
 
     /// Takes the data port of a 229 to one of its own, and gives the reply that says so.
-    fn open_data(self: &Arc<Self>, reply: &str) -> Vec<u8> {
-        let port = reply.split('|').nth(3).and_then(|port| port.parse().ok());
-        let port: u16 = port.unwrap_or_else(|| panic!("a port in {reply:?}"));
+    fn open_data(self: &Arc<Self>, port: u16) -> Vec<u8> {
         let server = SocketAddr::new(self.server.ip(), port);
         // A client that has not got rid of its whole file is killed in the midst of it.
         let listener = Active::narrow(Ipv4Addr::LOCALHOST, 16 * 1024);
@@ -305,7 +303,7 @@ impl Line {
         let line = Arc::clone(self);
         let thread = thread::spawn(move || line.data(&listener, server));
         self.state().threads.push(thread);
-        format!("229 by the relay (|||{ours}|)\r\n").into_bytes()
+        prepared(ours)
     }
 
     fn data(&self, listener: &Active, server: SocketAddr) {

@@ -6,12 +6,13 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A place to run the client in: a current folder for `put`, and a folder for downloads.
 pub(crate) struct Client {
     server: SocketAddr,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     flags: Vec<String>,
 }
 
@@ -21,7 +22,7 @@ impl Client {
         std::fs::create_dir(folder.path().join("downloads")).expect("a folder for downloads");
         Self {
             server,
-            folder,
+            folder: Arc::new(folder),
             flags: Vec::new(),
         }
     }
@@ -30,6 +31,20 @@ impl Client {
     pub(crate) fn with(mut self, flags: &[&str]) -> Self {
         self.flags = flags.iter().map(ToString::to_string).collect();
         self
+    }
+
+    /// The client in the same place, with these flags.
+    pub(crate) fn flagged(&self, flags: &[&str]) -> Self {
+        self.towards(self.server).with(flags)
+    }
+
+    /// The client in the same place, for this server.
+    pub(crate) fn towards(&self, server: SocketAddr) -> Self {
+        Self {
+            server,
+            folder: Arc::clone(&self.folder),
+            flags: self.flags.clone(),
+        }
     }
 
     /// The client's current folder.

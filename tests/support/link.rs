@@ -1,4 +1,5 @@
-//! A link with a round trip: two network namespaces, and a relay between them that holds each packet for half of it.
+//! A link with a round trip: two network namespaces, and a relay between them that holds each packet for half of it, and
+//! loses some where a test wants that.
 //!
 //! ```text
 //! near: wire ═ veth ═ macvtap ── relay (a thread of the test) ── macvtap ═ veth ═ wire :far
@@ -8,7 +9,7 @@
 //! carry and is not what limits the rate. Linux and root only.
 
 use super::namespace::{Namespace, ip};
-use super::relay::{Counts, Relay};
+use super::relay::{Counts, Loss, Relay};
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -34,11 +35,26 @@ impl Link {
 
     /// A link on which an answer comes after `round_trip` at the earliest. `Err` says why this machine has none.
     pub(crate) fn with_round_trip(round_trip: Duration) -> Result<Self, String> {
+        Self::new(round_trip, Loss::default())
+    }
+
+    /// The same, of whose packets some are lost.
+    pub(crate) fn with_loss(round_trip: Duration, loss: Loss) -> Result<Self, String> {
+        let link = Self::new(round_trip, loss)?;
+        for side in [&link.near, &link.far] {
+            // A frame is then what a network card would send, and not as much as 45 of those, which would be lost together.
+            let line = "link set wire gso_max_segs 1 gso_max_size 1514".to_owned();
+            ip(&["-netns", side.space.name()], &[line])?;
+        }
+        Ok(link)
+    }
+
+    fn new(round_trip: Duration, loss: Loss) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let near = Space::new(count, Self::NEAR, Self::FAR)?;
         let far = Space::new(count, Self::FAR, Self::NEAR)?;
-        let relay = Relay::start(near.frames()?, far.frames()?, round_trip / 2);
+        let relay = Relay::start(near.frames()?, far.frames()?, round_trip / 2, loss);
         Ok(Self { relay, near, far })
     }
 
@@ -55,6 +71,11 @@ impl Link {
     /// What has gone over the link to and from this port of the far side so far.
     pub(crate) fn counts(&self, port: u16) -> Counts {
         self.relay.counts(port)
+    }
+
+    /// How many packets the link has lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.relay.lost()
     }
 
     /// Lets nothing more through of the connections that there are to this port of the far side, and tells neither end,

@@ -12,6 +12,7 @@ mod link;
 mod namespace;
 mod privileges;
 mod process;
+mod proxy;
 mod raw;
 pub(crate) mod readme;
 mod relay;
@@ -32,11 +33,14 @@ pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, looks_into_others, peak_kib,
     pss_kib, raise_file_limit, signal, threads, unpacked_programs,
 };
+pub(crate) use proxy::{Fault, Proxy, Weather, Which, prepared, prepared_port};
 pub(crate) use raw::Raw;
+pub(crate) use relay::Loss;
 pub(crate) use reply::Reply;
 pub(crate) use server::{Server, Text};
 pub(crate) use sockets::{
     Active, connect_from, data_bytes, data_connection, free_range, reset, try_connect,
+    try_connect_from,
 };
 pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};

@@ -1,5 +1,6 @@
-//! A thread that carries frames from one file to another and back, each after the same delay, and counts them.
+//! A thread that carries frames from one file to another and back, each after the same delay, loses some, and counts them.
 
+use super::Dice;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::collections::{HashMap, VecDeque};
@@ -26,6 +27,15 @@ pub(crate) struct Counts {
     pub(crate) turns: u32,
 }
 
+/// What the frames that are lost are picked by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loss {
+    /// How many of a thousand are lost, each way.
+    pub(crate) per_thousand: u64,
+    /// Where the dice begin.
+    pub(crate) seed: u64,
+}
+
 /// A relay between two files, which ends with this value.
 pub(crate) struct Relay {
     flows: Arc<Mutex<Flows>>,
@@ -35,8 +45,8 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Carries frames between `near` and `far`, each with `delay`.
-    pub(crate) fn start(near: File, far: File, delay: Duration) -> Self {
+    /// Carries frames between `near` and `far`, each with `delay`, but for those that are lost.
+    pub(crate) fn start(near: File, far: File, delay: Duration, loss: Loss) -> Self {
         let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
         for file in [&near, &far] {
             let flags = fcntl_getfl(file).expect("the flags of the file");
@@ -44,7 +54,7 @@ impl Relay {
         }
         let flows = Arc::new(Mutex::new(Flows::default()));
         let ours = Arc::clone(&flows);
-        let thread = thread::spawn(move || carry(&[near, far], &stopped, delay, &ours));
+        let thread = thread::spawn(move || carry(&[near, far], &stopped, delay, loss, &ours));
         Self {
             flows,
             stop: Some(stop),
@@ -54,15 +64,20 @@ impl Relay {
 
     pub(crate) fn counts(&self, port: u16) -> Counts {
         let flows = lock(&self.flows);
-        let of_port = || flows.0.iter().filter(|(ports, _)| ports[1] == port);
+        let of_port = || flows.known.iter().filter(|(ports, _)| ports[1] == port);
         Counts {
             connections: of_port().count(),
             turns: of_port().map(|(_, flow)| flow.turns).max().unwrap_or(0),
         }
     }
 
+    /// How many frames were lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        lock(&self.flows).lost
+    }
+
     pub(crate) fn forget(&self, port: u16) {
-        for (ports, flow) in &mut lock(&self.flows).0 {
+        for (ports, flow) in &mut lock(&self.flows).known {
             flow.forgotten |= ports[1] == port;
         }
     }
@@ -83,7 +98,15 @@ fn lock(flows: &Mutex<Flows>) -> MutexGuard<'_, Flows> {
 }
 
 /// Carries frames until `stopped` is closed: those of `files[0]` to `files[1]`, and back.
-fn carry(files: &[File; 2], stopped: &UnixStream, delay: Duration, flows: &Mutex<Flows>) {
+fn carry(
+    files: &[File; 2],
+    stopped: &UnixStream,
+    delay: Duration,
+    loss: Loss,
+    flows: &Mutex<Flows>,
+) {
+    // Those of each way fall by themselves: which way's frame comes first is chance.
+    let mut dice = [Dice(loss.seed), Dice(!loss.seed)];
     let mut waiting: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
     let mut frame = vec![0; FRAME];
     loop {
@@ -107,7 +130,10 @@ fn carry(files: &[File; 2], stopped: &UnixStream, delay: Duration, flows: &Mutex
         for (from, queue) in waiting.iter_mut().enumerate() {
             while let Ok(count @ 1..) = (&files[from]).read(&mut frame) {
                 let frame = &frame[..count];
-                if lock(flows).lets_through(frame, from == 1) {
+                let is_lost = dice[from].below(1000) < loss.per_thousand;
+                let mut flows = lock(flows);
+                flows.lost += u64::from(is_lost);
+                if !is_lost && flows.lets_through(frame, from == 1) {
                     queue.push_back((Instant::now() + delay, frame.to_vec()));
                 }
             }
@@ -123,7 +149,10 @@ fn carry(files: &[File; 2], stopped: &UnixStream, delay: Duration, flows: &Mutex
 
 /// The connections that have been seen, by their near and far port.
 #[derive(Default)]
-struct Flows(HashMap<[u16; 2], Flow>);
+struct Flows {
+    known: HashMap<[u16; 2], Flow>,
+    lost: u64,
+}
 
 #[derive(Default)]
 struct Flow {
@@ -142,9 +171,9 @@ impl Flows {
         let [from, to] = segment.ports;
         let ports = if from_far { [to, from] } else { [from, to] };
         if segment.opens {
-            self.0.remove(&ports);
+            self.known.remove(&ports);
         }
-        let flow = self.0.entry(ports).or_default();
+        let flow = self.known.entry(ports).or_default();
         if segment.has_data {
             flow.turns += u32::from(flow.from_far && !from_far);
             flow.from_far = from_far;

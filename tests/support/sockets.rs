@@ -35,13 +35,16 @@ pub(crate) fn try_connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// Connects from another address of this machine: Linux has all of 127.0.0.0/8.
 #[track_caller]
 pub(crate) fn connect_from(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
-    let connect = || {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((IpAddr::V4(from), 0)).into())?;
-        socket.connect_timeout(&to.into(), PATIENCE)?;
-        with_deadlines(socket.into())
-    };
-    connect().unwrap_or_else(|error| panic!("cannot connect from {from} to {to}: {error}"))
+    try_connect_from(from, to)
+        .unwrap_or_else(|error| panic!("cannot connect from {from} to {to}: {error}"))
+}
+
+/// The same, where it may be refused.
+pub(crate) fn try_connect_from(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((IpAddr::V4(from), 0)).into())?;
+    socket.connect_timeout(&to.into(), PATIENCE)?;
+    with_deadlines(socket.into())
 }
 
 fn with_deadlines(socket: TcpStream) -> io::Result<TcpStream> {

@@ -188,7 +188,7 @@ fn one(
         // The server was not let finish, and may well complain of that.
         _ if to.at == end => Ok(()),
         Ok(()) => {
-            Err(Trouble::Mismatch("the file is shorter than the server had said".to_owned()).into())
+            Err(Trouble::Short("less of the file came than the server had said".to_owned()).into())
         }
         Err(error) => Err(error),
     }
