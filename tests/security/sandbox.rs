@@ -198,12 +198,10 @@ fn no_core_is_dumped_and_nobody_looks_into_the_process() {
 #[test]
 fn the_server_runs_no_programs() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![src.join("server")];
-    let mut files = vec![
-        src.join("bin/ftp-server.rs"),
-        src.join("copy.rs"),
-        src.join("stream.rs"),
-    ];
+    let mut folders = ["server", "bin/ftp-server", "copy", "stream"]
+        .map(|folder| src.join(folder))
+        .to_vec();
+    let mut files = ["copy.rs", "stream.rs"].map(|file| src.join(file)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of sources") {
             let path = entry.expect("an entry").path();
