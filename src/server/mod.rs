@@ -6,6 +6,7 @@ mod config;
 mod content;
 mod control;
 mod data;
+mod desk;
 mod entrance;
 mod failure;
 mod files;
@@ -15,13 +16,16 @@ mod heap;
 mod info;
 mod listing;
 mod login;
+mod metrics;
 mod phase;
 mod ports;
 mod protection;
+mod record;
 mod root;
 mod sandbox;
 mod session;
 mod sessions;
+mod status;
 mod sweeper;
 mod tls;
 mod transfer;
@@ -32,20 +36,24 @@ pub use config::{Config, Limits};
 pub use data::PassivePorts;
 pub use root::Durability;
 pub use sandbox::{Sandbox, keep_memory_private};
+pub use status::StatusCommand;
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
 pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
+use crate::copy::Pace;
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
 use checksum::Checksums;
 use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
+use metrics::{Exporter, Metrics};
 use phase::Phase;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sessions::Sessions;
+use status::Status;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -60,6 +68,9 @@ pub struct Server {
     entrances: Entrances,
     shared: Arc<Shared>,
     sweeper: Sweeper,
+    status: Option<Status>,
+    /// Where those are answered who watch, which begins when the server runs.
+    metrics: Option<TcpListener>,
 }
 
 /// What all sessions of a server have in common.
@@ -75,6 +86,9 @@ pub(crate) struct Shared {
     /// Those who wait for a data port.
     port_queue: Arc<PortQueue>,
     sessions: Arc<Sessions>,
+    metrics: Metrics,
+    /// What all transfers keep to taken together, if that is limited.
+    pace: Arc<Pace>,
 }
 
 /// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
@@ -103,6 +117,10 @@ impl Server {
         )?;
         let tls = Tls::open(config.tls.clone())?;
         let entrances = Entrances::open(config.address, config.tls_address)?;
+        let metrics = config.metrics.map(Exporter::listen).transpose()?;
+        let status = status::Place::take(config.tls.state.as_deref());
+        let pace = Arc::new(Pace::default());
+        pace.set(config.limits.rate);
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
@@ -114,13 +132,20 @@ impl Server {
             phase: Phase::default(),
             port_queue: Arc::default(),
             sessions: Arc::default(),
+            metrics: Metrics::default(),
+            pace,
         };
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
+        let status = status.map(|place| Status::start(place, &shared));
         Ok(Self {
             entrances,
-            shared,
             sweeper,
+            status: status
+                .transpose()
+                .context("cannot start the thread that answers `ftp-server status`")?,
+            metrics,
+            shared,
         })
     }
 
@@ -146,6 +171,17 @@ impl Server {
         self.shared.tls.fingerprint()
     }
 
+    /// Where those are answered who watch the server over HTTP, if anywhere.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn metrics_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.metrics
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()
+    }
+
     /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them. At each
     /// byte that arrives at `reload`, the files are read again that it was configured by.
     ///
@@ -156,7 +192,11 @@ impl Server {
             entrances,
             shared,
             sweeper: _sweeper,
+            status: _status,
+            metrics,
         } = self;
+        let exporter = metrics.map(|listener| Exporter::start(listener, &shared));
+        let _exporter = exporter.transpose()?;
         loop {
             let come = match entrances.wait(stop, reload)? {
                 Woken::Stop => break,
@@ -219,7 +259,7 @@ impl Shared {
                 let socket = Arc::clone(&socket);
                 let shared = Arc::clone(shared);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    session::run(&shared, socket, peer, entrance);
+                    session::run(&shared, place.live(), socket, entrance);
                     drop(place);
                     heap::tidy();
                 });
@@ -233,7 +273,8 @@ impl Shared {
             }
             Err(refusal) => refusal,
         };
-        log::warn!("{peer} refused: {refusal}");
+        metrics::count(&shared.metrics.refused);
+        log::warn!(peer:% = peer; "{peer} refused: {refusal}");
         let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
         // One small write to a new connection does not block, and if it fails nobody is there to be told.
         let _ = (&*socket).write_all(reply.to_string().as_bytes());

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
+use multi_client_ftp::copy::parse_rate;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
     Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
@@ -85,6 +86,24 @@ pub(super) struct Args {
     /// Whether the server gives up all files but those below its folders, by Landlock; auto: where the kernel has it
     #[arg(long, env = "FTP_SERVER_SANDBOX", value_name = "MODE", value_enum, default_value_t = Config::default().sandbox)]
     sandbox: Sandbox,
+    /// Bytes per second of all transfers together, such as 500K or 2M, shared out evenly
+    #[arg(long, env = "FTP_SERVER_RATE", value_name = "RATE", value_parser = parse_rate)]
+    rate: Option<u64>,
+    /// Bytes per second of one client's transfers; each connection counts as a client, as for --max-clients
+    #[arg(long, env = "FTP_SERVER_RATE_PER_CLIENT", value_name = "RATE", value_parser = parse_rate)]
+    rate_per_client: Option<u64>,
+    /// Address, with port, where HTTP has /metrics for Prometheus, /healthz and /readyz
+    #[arg(long, env = "FTP_SERVER_METRICS", value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// What the log is; json: an object on each line
+    #[arg(
+        long,
+        env = "FTP_SERVER_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub(super) log_format: LogFormat,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
@@ -130,7 +149,7 @@ struct TlsArgs {
     /// Take passwords in clear from other hosts too
     #[arg(long, env = "FTP_SERVER_PLAIN_PASSWORDS", value_parser = BoolishValueParser::new())]
     plain_passwords: bool,
-    /// Where the server keeps its own certificate [default: multi-client-ftp in $XDG_STATE_HOME or ~/.local/state]
+    /// Where the server keeps its own certificate and the socket of `ftp-server status` [default: multi-client-ftp in $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, env = "FTP_SERVER_STATE_DIR", value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }
@@ -166,6 +185,8 @@ impl Args {
             handshake: args.tls.tls_handshake_timeout.0,
             data: args.data_timeout.0,
             drain: args.drain.0,
+            rate: args.rate,
+            client_rate: args.rate_per_client,
         };
         Ok(Config {
             address: resolve(&args.host, args.port)?,
@@ -189,6 +210,7 @@ impl Args {
             keep_partials: args.keep_partials.0,
             tls: args.tls.options(),
             sandbox: args.sandbox,
+            metrics: args.metrics,
             limits,
         })
     }
@@ -207,6 +229,12 @@ impl TlsArgs {
             plain_passwords: self.plain_passwords,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

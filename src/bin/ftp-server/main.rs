@@ -3,13 +3,14 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
 mod args;
+mod lines;
 
 use anyhow::{Context, Result};
-use args::Args;
+use args::{Args, LogFormat};
 use clap::{CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 use multi_client_ftp::pages::Page;
-use multi_client_ftp::server::{self, Server, UserCommand};
+use multi_client_ftp::server::{self, Server, StatusCommand, UserCommand};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -43,6 +44,8 @@ enum Edit {
     /// Edit the accounts of a users file
     #[command(subcommand)]
     User(UserCommand),
+    #[command(flatten)]
+    Status(StatusCommand),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     start_log(&args);
     let outcome = match task {
         Some(Task::Edit(Edit::User(command))) => command.run(),
+        Some(Task::Edit(Edit::Status(command))) => command.run(),
         Some(Task::Page(page)) => page
             .print(Edit::augment_subcommands(Args::command()))
             .context("cannot write to standard output"),
@@ -71,11 +75,16 @@ fn start_log(args: &Args) {
         (false, 1) => LevelFilter::Debug,
         (false, _) => LevelFilter::Trace,
     };
-    env_logger::Builder::new()
+    let mut builder = env_logger::Builder::new();
+    builder
         .filter_level(level)
         .format_target(false)
-        .format_timestamp_millis()
-        .init();
+        .format_timestamp_millis();
+    if args.log_format == LogFormat::Json {
+        builder.format(lines::json);
+        std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    }
+    builder.init();
 }
 
 fn run(args: Args) -> Result<()> {
@@ -94,6 +103,12 @@ fn run(args: Args) -> Result<()> {
     // Nobody may be reading it, which is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
     announce_tls(&server)?;
+    if let Some(address) = server
+        .metrics_address()
+        .context("cannot learn the address that was bound")?
+    {
+        let _ = writeln!(std::io::stdout(), "metrics at http://{address}/metrics");
+    }
     log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
     server.run(&stop, &reload).context("the listener failed")
 }
