@@ -99,8 +99,17 @@ fn transfers_that_were_cut_say_so() {
     raw.expect(426);
     raw.expect(226);
     drop(data);
+    // One whose client has gone gets no reply.
+    let data = raw.begin("RETR big");
+    drop(raw);
+    server.wait_for_log(&["the control connection is gone"]);
+    drop(data);
+    server.wait_for_log(&["disconnected"]);
     assert!(server.stop().success());
     let aborted = lines(&server);
+    let gone = find(&aborted, "the control connection is gone");
+    assert_eq!(gone["outcome"], "aborted");
+    assert!(gone["code"].is_null(), "{gone}");
     let line = find(&aborted, "RETR /big");
     assert_eq!(
         (&line["outcome"], &line["code"]),

@@ -16,8 +16,8 @@ pub(super) struct Transferred<'t> {
     pub(super) bytes: u64,
     pub(super) took: Duration,
     pub(super) outcome: Outcome,
-    /// The code of the final reply; 0 where nobody is there to get one.
-    pub(super) code: u16,
+    /// The code of the final reply, where somebody is there to get one.
+    pub(super) code: Option<u16>,
     /// The final reply, or why there was none.
     pub(super) said: &'t str,
 }
@@ -65,7 +65,7 @@ pub(super) fn refused(session: &Session<'_>, command: &Command, reply: &Reply) {
             bytes: 0,
             took: Duration::ZERO,
             outcome: Outcome::Refused,
-            code: reply.code().0,
+            code: Some(reply.code().0),
             said: &said,
         },
     );

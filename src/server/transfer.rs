@@ -103,10 +103,13 @@ impl Transfer {
 }
 
 /// The code of the final reply and all of it, or why there is none.
-fn told(reply: &io::Result<Reply>) -> (u16, String) {
+fn told(reply: &io::Result<Reply>) -> (Option<u16>, String) {
     match reply {
-        Ok(reply) => (reply.code().0, format!("{} {}", reply.code(), reply.text())),
-        Err(error) => (0, error.to_string()),
+        Ok(reply) => (
+            Some(reply.code().0),
+            format!("{} {}", reply.code(), reply.text()),
+        ),
+        Err(error) => (None, error.to_string()),
     }
 }
 
@@ -127,10 +130,10 @@ fn last_reply(
     }
 }
 
-const fn outcome(code: u16, cut: Option<Cut>) -> Outcome {
+fn outcome(code: Option<u16>, cut: Option<Cut>) -> Outcome {
     match cut {
         Some(Cut::Aborted | Cut::Gone | Cut::Shutdown | Cut::Kicked) => Outcome::Aborted,
-        _ if code == ReplyCode::TRANSFER_DONE.0 => Outcome::Completed,
+        _ if code == Some(ReplyCode::TRANSFER_DONE.0) => Outcome::Completed,
         _ => Outcome::Failed,
     }
 }
