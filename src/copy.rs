@@ -1,14 +1,14 @@
 //! The copy loop of every transfer, on both sides, and the checksums of what was copied.
 
+mod pace;
 mod pipe;
 
+pub use pace::{Pace, parse_rate};
 pub use pipe::Pipe;
 
 use crate::protocol::hash::HashAlgorithm;
 use sha2::Digest as _;
 use std::io::{self, Read, Write};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// How many bytes one turn of the loop moves at the most.
 pub const CHUNK: usize = 256 * 1024;
@@ -58,47 +58,6 @@ pub fn copy(
         if count == FIRST_CHUNK && buffer.len() == FIRST_CHUNK {
             buffer = vec![0; CHUNK];
         }
-    }
-}
-
-/// Holds bytes to a rate, those of all threads that share it together.
-#[derive(Debug)]
-pub struct Pace {
-    /// In bytes per second.
-    rate: u64,
-    /// When all that was booked so far may have been moved.
-    due: Mutex<Instant>,
-}
-
-impl Pace {
-    /// Time that nobody used is made up for later up to this: a thread that comes a little late does not lower the rate.
-    const SLACK: Duration = Duration::from_millis(100);
-
-    /// A rate in bytes per second, at least one.
-    #[must_use]
-    pub fn new(bytes_per_second: u64) -> Self {
-        Self {
-            rate: bytes_per_second.max(1),
-            due: Mutex::new(Instant::now()),
-        }
-    }
-
-    /// Books `count` bytes that were moved, and says how long to wait before any more are.
-    #[must_use]
-    pub fn pace(&self, count: u64) -> Duration {
-        let nanos = u128::from(count) * 1_000_000_000 / u128::from(self.rate);
-        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let now = Instant::now();
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let earliest = now.checked_sub(Self::SLACK).unwrap_or(now);
-        *due = (*due).max(earliest) + cost;
-        due.saturating_duration_since(now)
-    }
-
-    /// How many bytes to move at a time, so that they flow evenly: those of a twentieth of a second.
-    #[must_use]
-    pub fn chunk(&self) -> usize {
-        usize::try_from(self.rate / 20).map_or(CHUNK, |chunk| chunk.clamp(1, CHUNK))
     }
 }
 
@@ -163,18 +122,6 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_are_held_to_their_rate() {
-        let pace = Pace::new(1000);
-        let waits: Vec<Duration> = (0..10).map(|_| pace.pace(500)).collect();
-        // Half a second each, of which the slack and the time of the loop itself are taken off.
-        let last = waits[9].as_secs_f64();
-        assert!((4.0..=5.0).contains(&last), "{waits:?}");
-        assert_eq!(pace.chunk(), 50);
-        assert_eq!(Pace::new(0).chunk(), 1);
-        assert_eq!(Pace::new(u64::MAX).chunk(), CHUNK);
-    }
 
     #[test]
     fn checksums_of_abc() {

@@ -156,7 +156,7 @@ fn ten_thousand_who_stop_amid_their_login() {
 
 #[test]
 fn five_thousand_who_drip_a_command_a_byte_at_a_time() {
-    let besieged = Besieged::new(&[], DRIPPING, |raw| raw.send_bytes(b"U"));
+    let besieged = Besieged::new(&[]);
     let mut crowd = besieged.crowd(DRIPPING, |raw| raw.send_bytes(b"U"));
     let rounds = AtomicUsize::new(0);
     let visits = thread::scope(|scope| {

@@ -11,7 +11,7 @@ use multi_client_ftp::client::target::Target;
 use multi_client_ftp::client::tls::TlsMode;
 use multi_client_ftp::client::trust::{Trust, parse_fingerprint};
 use multi_client_ftp::client::{ANONYMOUS, Client, Options, places};
-use multi_client_ftp::copy::Pace;
+use multi_client_ftp::copy::{Pace, parse_rate};
 use multi_client_ftp::pages::Page;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ struct Args {
     #[arg(long, global = true, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
     /// The most bytes that are moved in a second, over all connections together: 500K, 2M
-    #[arg(long, global = true, value_name = "RATE", value_parser = rate)]
+    #[arg(long, global = true, value_name = "RATE", value_parser = parse_rate)]
     limit_rate: Option<u64>,
     /// How often a transfer is tried again, after 1 s, 2 s, 4 s, when what went wrong may go right later
     #[arg(long, global = true, value_name = "N", default_value_t = 3)]
@@ -280,19 +280,4 @@ fn options(args: Args, mut target: Target, downloads: &str) -> Result<Options> {
     };
     options.aim(target)?;
     Ok(options)
-}
-
-/// A number of bytes per second, in the units that `ls` and the bar have too.
-fn rate(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = match &*text[digits.len()..].to_ascii_uppercase() {
-        "" => 1,
-        "K" => 1 << 10,
-        "M" => 1 << 20,
-        "G" => 1 << 30,
-        _ => return Err("a rate is a number of bytes a second, with K, M or G behind it".into()),
-    };
-    let rate = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
-    rate.filter(|&rate| rate > 0)
-        .ok_or_else(|| "a rate is a number from 1, such as 500K or 2M".into())
 }

@@ -1,9 +1,9 @@
 //! What the client tells on standard error: lines for people, or with `--json` an object a line for programs.
 
 use super::error::{Trouble, exit_code};
-use super::json::Object;
 use super::transfer::Moved;
 use super::{progress, text};
+use crate::json::Object;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@ mod told;
 
 use super::connection::{Connection, Data};
 use super::error::Trouble;
-use super::json::Object;
 use super::text;
+use crate::json::Object;
 use crate::protocol::command::{Arg, Command};
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Reply, ReplyCode};

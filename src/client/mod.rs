@@ -11,7 +11,6 @@ pub mod glob;
 pub mod history;
 pub mod interrupt;
 mod jobs;
-pub mod json;
 pub mod listing;
 mod login;
 mod mirror;

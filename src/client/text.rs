@@ -2,9 +2,11 @@
 
 use super::error::Trouble;
 use super::events::{self, Event};
-use super::json::Object;
 use super::progress;
+use crate::json::Object;
 use crate::protocol::reply::Reply;
+pub use crate::shown::bytes;
+use crate::shown::{is_unfit, scaled};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -22,15 +24,6 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
-}
-
-/// Control characters (C0, C1, DEL), the direction marks of Unicode, and characters that cannot be seen. The joiners
-/// U+200C and U+200D stay: real scripts are written with them.
-pub(super) fn is_unfit(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
-            | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// The text of a reply on one line, cleaned, and cut where it gets too long to read.
@@ -136,17 +129,6 @@ pub fn wrap(text: &str, indent: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// A number of bytes in the unit that fits: `14 bytes`, `1.4 MiB`.
-#[must_use]
-pub fn bytes(count: u64) -> String {
-    match count {
-        1 => "1 byte".to_owned(),
-        0..1024 => format!("{count} bytes"),
-        #[allow(clippy::cast_precision_loss)] // three digits are shown
-        _ => scaled(count as f64),
-    }
-}
-
 /// A number of bytes for a narrow column: `14`, `1.4 MiB`.
 #[must_use]
 pub fn short_bytes(count: u64) -> String {
@@ -169,20 +151,6 @@ pub fn rate(count: u64, took: Duration) -> String {
     #[allow(clippy::cast_precision_loss)] // three digits are shown
     let speed = scaled(count as f64 / seconds.max(1e-6));
     format!("{} in {time} ({speed}/s)", bytes(count))
-}
-
-fn scaled(mut value: f64) -> String {
-    let mut unit = "B";
-    for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    // One digit behind the point as long as it says something.
-    let digits = usize::from(value < 99.95 && unit != "B");
-    format!("{value:.digits$} {unit}")
 }
 
 #[cfg(test)]

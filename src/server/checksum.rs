@@ -78,7 +78,13 @@ fn checksum(
     let activity = format!("{algorithm} of {path}");
     let waiting = format!("{activity} waits for others of this account");
     let owner = session.owner();
-    let mut watch = Watch::new(&mut session.control, &session.shared.phase, &waiting);
+    let _working = session.live.work_on("HASH", path.as_str());
+    let mut watch = Watch::new(
+        &mut session.control,
+        &session.shared.phase,
+        session.live,
+        &waiting,
+    );
     let _place = match session.shared.checksums.enter(owner, &mut watch) {
         Ok(place) => place,
         Err(cut) => return cut_reply(cut, ReplyCode::TRANSFER_ABORTED).map(Err),
@@ -110,7 +116,7 @@ impl Write for Watched<'_> {
             self.cut = Some(cut);
             io::Error::from(io::ErrorKind::ConnectionAborted)
         })?;
-        self.watch.moved += bytes.len() as u64;
+        self.watch.advance(bytes.len() as u64);
         self.checksum.write(bytes)
     }
 

@@ -34,6 +34,8 @@ pub struct Config {
     pub settings: Option<PathBuf>,
     /// Whether the thread that binds, and all that it starts later, give up what the server does not need.
     pub sandbox: Sandbox,
+    /// Where to answer who watches the server over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// How much of everything there may be.
     pub limits: Limits,
 }
@@ -59,6 +61,10 @@ pub struct Limits {
     pub data: Duration,
     /// How long transfers may go on after the server was told to stop.
     pub drain: Duration,
+    /// How fast all transfers may go taken together, in bytes per second.
+    pub rate: Option<u64>,
+    /// How fast the transfers of one session may go, in bytes per second.
+    pub client_rate: Option<u64>,
 }
 
 /// A server for everybody, as `ftp-server` is with no options.
@@ -77,6 +83,7 @@ impl Default for Config {
             keep_partials: Duration::from_secs(24 * 3600),
             settings: None,
             sandbox: Sandbox::Auto,
+            metrics: None,
             limits: Limits::default(),
         }
     }
@@ -94,6 +101,8 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             data: Duration::from_secs(60),
             drain: Duration::from_secs(30),
+            rate: None,
+            client_rate: None,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Data connections: what one transfer's bytes go over.
 
+mod paces;
 mod queue;
 mod source;
 
+pub(super) use paces::Paces;
 pub(super) use queue::PortQueue;
 pub use source::PassivePorts;
 pub(super) use source::{DataListener, DataSource};
@@ -10,7 +12,7 @@ pub(super) use source::{DataListener, DataSource};
 use super::root::Upload;
 use super::tls::{self, CloseNotify, DataProtection, DataResumption};
 use super::watch::{Cut, Watch};
-use crate::copy::{CopyError, Pace, Pipe, copy};
+use crate::copy::{CopyError, Pipe, copy};
 use crate::stream::Stream;
 use cap_std::fs::File;
 use rustix::event::PollFlags;
@@ -36,8 +38,8 @@ pub(super) struct DataChannel<'s> {
     timeout: Duration,
     unwatched: u64,
     cut: Option<Cut>,
-    /// The rate that the bytes keep to, and when the next of them may move.
-    pace: Option<(Arc<Pace>, Instant)>,
+    /// The rates that the bytes keep to, and when the next of them may move.
+    paces: Option<(Paces, Instant)>,
     /// Whether the end of the connection is the end of an upload even where TLS says nothing of it.
     bare_end: bool,
     /// Whether the client has sent all of an upload, and was told that it is known.
@@ -52,15 +54,15 @@ impl<'s> DataChannel<'s> {
             timeout,
             unwatched: 0,
             cut: None,
-            pace: None,
+            paces: None,
             bare_end: false,
             ended: false,
         }
     }
 
-    /// Holds the bytes to a rate from here on.
-    pub(super) fn keep_to(&mut self, pace: Option<Arc<Pace>>) {
-        self.pace = pace.map(|pace| (pace, Instant::now()));
+    /// Holds the bytes to these rates from here on.
+    pub(super) fn keep_to(&mut self, paces: Option<Paces>) {
+        self.paces = paces.map(|paces| (paces, Instant::now()));
     }
 
     /// Makes the TLS handshake, of which the client is the one that begins it, whoever connected (RFC 4217 §7).
@@ -196,17 +198,17 @@ impl<'s> DataChannel<'s> {
         if self.unwatched >= LOOK_EVERY {
             self.look()?;
         }
-        if let Some((_, next)) = self.pace {
+        if let Some((_, next)) = self.paces {
             let waited = self.watch.pass(self.stream.socket(), next);
             self.note(waited)?;
         }
         loop {
             match call(&mut self.stream) {
                 Ok(count) => {
-                    self.watch.moved += count as u64;
+                    self.watch.advance(count as u64);
                     self.unwatched += count as u64;
-                    if let Some((pace, next)) = &mut self.pace {
-                        *next = Instant::now() + pace.pace(count as u64);
+                    if let Some((paces, next)) = &mut self.paces {
+                        *next = Instant::now() + paces.pace(count as u64);
                     }
                     return Ok(count);
                 }
@@ -224,9 +226,9 @@ impl<'s> DataChannel<'s> {
 
     /// How many bytes of `wanted` to move in one go.
     fn at_most(&self, wanted: usize) -> usize {
-        self.pace
+        self.paces
             .as_ref()
-            .map_or(wanted, |(pace, _)| wanted.min(pace.chunk()))
+            .map_or(wanted, |(paces, _)| wanted.min(paces.chunk()))
     }
 
     fn note(&mut self, seen: Result<(), Cut>) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use super::login::Login;
 use super::session::Session;
 use super::users::Permissions;
+use crate::protocol::Line;
 use crate::protocol::command::Command;
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::protocol::site::Site;
@@ -83,4 +84,18 @@ fn needed(command: &Command) -> Option<Permissions> {
         }
         _ => Some(Permissions::NONE),
     }
+}
+
+/// The verbs that a browser may be made to send here, and that are none of FTP's. An answer to what follows them could be
+/// read as a page of this host's (ALPACA), so there is none.
+const HTTP_VERBS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
+pub(super) fn is_http(line: &Line) -> bool {
+    let Line::Text(text) = line else { return false };
+    let verb = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    HTTP_VERBS
+        .iter()
+        .any(|http| verb.eq_ignore_ascii_case(http.as_bytes()))
 }

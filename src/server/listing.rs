@@ -57,7 +57,12 @@ pub(super) fn stat(session: &mut Session<'_>, path: &Arg) -> io::Result<Reply> {
     };
     let now = Timestamp::now();
     let activity = format!("STAT {path}");
-    let mut watch = Watch::new(&mut session.control, &session.shared.phase, &activity);
+    let mut watch = Watch::new(
+        &mut session.control,
+        &session.shared.phase,
+        session.live,
+        &activity,
+    );
     let mut lines = Vec::new();
     loop {
         let entry = match rows.next(|| watch.glance()) {
@@ -214,7 +219,12 @@ impl Rows {
             ..Self::new(Entries::Folder(listing), session.config.limits.data)
         };
         let activity = format!("{verb} {name}");
-        let mut watch = Watch::new(&mut session.control, &session.shared.phase, &activity);
+        let mut watch = Watch::new(
+            &mut session.control,
+            &session.shared.phase,
+            session.live,
+            &activity,
+        );
         // 550 and not an empty listing where nothing matches, as `mget` of BSD's `ftp` and ftplib's `nlst` know it.
         match rows.next(|| watch.glance()) {
             Ok(Some(first)) => {

@@ -1,5 +1,6 @@
 //! `USER` and `PASS` (RFC 959 §4.1.1).
 
+use super::metrics;
 use super::root::{Bounds, Root, VirtualPath};
 use super::session::{Session, reply};
 use super::users::{Member, Refusal};
@@ -40,6 +41,7 @@ impl Login {
 
 pub(super) fn user(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     session.login = Login::None;
+    session.live.belongs_to(None);
     if let Some(refusal) = session.refuse_login_in_clear(name.as_str()) {
         return Ok(refusal);
     }
@@ -64,15 +66,20 @@ pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result
         Ok(member) => enter(session, member),
         Err(Refusal::Wrong) => Ok(refuse(session, &name)),
         Err(Refusal::Sessions(most)) => {
-            log::warn!("{} {name:?} has its {most} sessions already", session.peer);
+            let peer = session.peer;
+            log::warn!(
+                session = session.live.number, peer:% = peer, user = name.as_str();
+                "{peer} {name:?} has its {most} sessions already"
+            );
             session.over = Some("too many sessions");
             let text = format!("This account has its {most} sessions already, try again later.");
             reply(ReplyCode::NOT_AVAILABLE, text)
         }
         Err(Refusal::Busy) => {
+            let peer = session.peer;
             log::warn!(
-                "{} login of {name:?} put off: too many at a time",
-                session.peer
+                session = session.live.number, peer:% = peer, user = name.as_str();
+                "{peer} login of {name:?} put off: too many at a time"
             );
             session.over = Some("too many logins at a time");
             let text = "Too many are logging in, try again later.";
@@ -91,7 +98,12 @@ fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
     let (peer, name) = (session.peer, &account.name);
     match session.shared.root.below(&account.root, bounds) {
         Ok(root) => {
-            log::info!("{peer} logged in as {name}");
+            log::info!(
+                session = session.live.number, peer:% = peer, user = name.as_str();
+                "{peer} logged in as {name}"
+            );
+            session.live.belongs_to(Some(&member.account));
+            metrics::count(&session.shared.metrics.logins);
             session.login = Login::Done(member, root);
             reply(ReplyCode::LOGGED_IN, "Logged in.")
         }
@@ -108,7 +120,9 @@ fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
 /// log.
 fn refuse(session: &mut Session<'_>, name: &str) -> Reply {
     let (peer, shared) = (session.peer, session.shared);
+    metrics::count(&shared.metrics.failed_logins);
     log::warn!(
+        session = session.live.number, peer:% = peer, user = name;
         "login failure from {} port {} for {name:?}",
         peer.ip(),
         peer.port()

@@ -7,6 +7,7 @@ mod config;
 mod content;
 mod control;
 mod data;
+mod desk;
 mod entrance;
 mod failure;
 mod files;
@@ -18,15 +19,18 @@ mod inherited;
 mod listing;
 mod login;
 mod metadata;
+mod metrics;
 mod notice;
 mod phase;
 mod ports;
 mod protection;
 mod public;
+mod record;
 mod root;
 mod sandbox;
 mod session;
 mod sessions;
+mod status;
 mod sweeper;
 mod tls;
 mod transfer;
@@ -39,30 +43,33 @@ pub use data::PassivePorts;
 pub use public::PublicAddress;
 pub use root::Durability;
 pub use sandbox::{Sandbox, keep_memory_private};
+pub use status::StatusCommand;
 pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions};
 pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
+use crate::copy::Pace;
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
 use checksum::Checksums;
 use data::PortQueue;
 use entrance::{Entrance, Entrances, Woken};
 use heap::Crowd;
+use metrics::{Exporter, Metrics};
 use notice::{Busy, Notice};
 use phase::Phase;
 use public::Public;
 use root::Root;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use sessions::Sessions;
+use status::Status;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
 use tls::Tls;
-use transfer::UnderWay;
 use users::Users;
 
 /// A server that listens.
@@ -72,6 +79,9 @@ pub struct Server {
     shared: Arc<Shared>,
     sweeper: Sweeper,
     notice: Notice,
+    status: Option<Status>,
+    /// Where those are answered who watch, which begins when the server runs.
+    metrics: Option<TcpListener>,
 }
 
 /// What all sessions of a server have in common.
@@ -87,8 +97,10 @@ pub(crate) struct Shared {
     /// Those who wait for a data port.
     port_queue: Arc<PortQueue>,
     sessions: Arc<Sessions>,
-    transfers: UnderWay,
     public: Public,
+    metrics: Metrics,
+    /// What all transfers keep to taken together, if that is limited.
+    pace: Arc<Pace>,
 }
 
 /// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
@@ -115,6 +127,10 @@ impl Server {
         let users = Users::new(config.users.as_deref(), config.limits.hash_jobs)?;
         let tls = Tls::open(&config.tls)?;
         let entrances = Entrances::open(&config)?;
+        let metrics = config.metrics.map(Exporter::listen).transpose()?;
+        let status = status::Place::take(config.tls.state.as_deref());
+        let pace = Arc::new(Pace::default());
+        pace.set(config.limits.rate);
         let public = Public::default();
         public.ask(&config);
         let notice = Notice::connect();
@@ -131,16 +147,22 @@ impl Server {
             phase: Phase::default(),
             port_queue: Arc::default(),
             sessions: Arc::default(),
-            transfers: UnderWay::default(),
             public,
+            metrics: Metrics::default(),
+            pace,
         };
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
+        let status = status.map(|place| Status::start(place, &shared));
         Ok(Self {
             entrances,
-            shared,
             sweeper,
             notice,
+            status: status
+                .transpose()
+                .context("cannot start the thread that answers `ftp-server status`")?,
+            metrics,
+            shared,
         })
     }
 
@@ -166,6 +188,17 @@ impl Server {
         self.shared.tls.fingerprint()
     }
 
+    /// Where those are answered who watch the server over HTTP, if anywhere.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn metrics_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.metrics
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()
+    }
+
     /// Serves until a byte arrives at `stop`, then lets the transfers under way finish. A second byte cuts them. At each
     /// byte that arrives at `reload`, the users file and the certificate are read again, and `settings` is asked what the
     /// server is to do from now on; with `None` that stays as it is. Sessions that have begun keep to what they began with,
@@ -184,7 +217,11 @@ impl Server {
             shared,
             sweeper: _sweeper,
             mut notice,
+            status: _status,
+            metrics,
         } = self;
+        let exporter = metrics.map(|listener| Exporter::start(listener, &shared));
+        let _exporter = exporter.transpose()?;
         let mut crowd = Crowd::default();
         notice.ready(shared.busy());
         loop {
@@ -257,7 +294,7 @@ impl Shared {
                 let socket = Arc::clone(&socket);
                 let shared = Arc::clone(shared);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    session::run(&shared, socket, peer, entrance);
+                    session::run(&shared, place.live(), socket, entrance);
                     drop(place);
                     heap::tidy();
                 });
@@ -271,7 +308,8 @@ impl Shared {
             }
             Err(refusal) => refusal,
         };
-        log::warn!("{peer} refused: {refusal}");
+        metrics::count(&shared.metrics.refused);
+        log::warn!(peer:% = peer; "{peer} refused: {refusal}");
         let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
         // One small write to a new connection does not block, and if it fails nobody is there to be told.
         let _ = (&*socket).write_all(reply.to_string().as_bytes());
@@ -301,7 +339,7 @@ impl Shared {
     fn busy(&self) -> Busy {
         Busy {
             sessions: self.sessions.count(),
-            transfers: self.transfers.count(),
+            transfers: self.sessions.transfers(),
         }
     }
 
@@ -313,6 +351,7 @@ impl Shared {
 
     /// Sessions that begin from now on are to do this.
     fn adopt(&self, config: Config) {
+        self.pace.set(config.limits.rate);
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 

@@ -48,7 +48,8 @@ pub(super) fn begin(session: &mut Session<'_>, data_is_private: bool) -> io::Res
         .start_tls(tls.over_control(socket)?, deadline)
         .map_err(failed)?;
     if let Some(tls) = session.control.stream().tls() {
-        log::info!("{} {}", session.peer, tls.description());
+        let peer = session.peer;
+        log::info!(session = session.live.number, peer:% = peer; "{peer} {}", tls.description());
     }
     session.protection = Protection {
         tls: Some(Box::new(tls)),
@@ -56,6 +57,7 @@ pub(super) fn begin(session: &mut Session<'_>, data_is_private: bool) -> io::Res
         data_is_private,
     };
     session.login = Login::None;
+    session.live.belongs_to(None);
     session.cwd = VirtualPath::root();
     session.prepared.clear();
     session.restart_at = 0;

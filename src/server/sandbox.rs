@@ -2,6 +2,7 @@
 //! memory in a core dump.
 
 use super::Config;
+use super::status;
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use landlock::{
@@ -90,9 +91,12 @@ fn allowed(config: &Config) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
         .chain(certificate);
     let folders = read_again.flat_map(|file| folders_of(file));
     // The server's own certificate is there; a folder that could not be made is not.
-    let state = config.tls.state.iter().filter(|state| state.is_dir());
-    let folders = folders.chain(state.cloned());
+    let state = config.tls.state.as_deref().filter(|state| state.is_dir());
+    let folders = folders.chain(state.map(Path::to_owned));
     allowed.extend(folders.map(|folder| (folder, read)));
+    // The socket there is removed at the end.
+    let status = state.map(status::folder).filter(|folder| folder.is_dir());
+    allowed.extend(status.map(|folder| (folder, AccessFs::RemoveFile.into())));
     allowed
 }
 

@@ -1,13 +1,16 @@
 //! One client's session: the command loop and the dispatch.
 
 use super::control::Control;
-use super::data::DataSource;
+use super::data::{DataSource, Paces};
 use super::entrance::Entrance;
 use super::login::Login;
 use super::protection::{self, Protection};
+use super::record;
 use super::root::{PathError, Root, VirtualPath};
+use super::sessions::Live;
 use super::users::ANONYMOUS;
-use super::{Config, Shared, checksum, content, files, info, listing, login, ports};
+use super::{Config, Shared, checksum, content, files, guard, info, listing, login, ports};
+use crate::copy::Pace;
 use crate::protocol::Line;
 use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
 use crate::protocol::entry::FactSet;
@@ -24,9 +27,14 @@ use std::time::Instant;
 /// How many lines before the login may be no commands.
 const MAX_FAULTS: u32 = 20;
 
+/// What a client is told whose session was ended by `ftp-server kick`.
+pub(super) const KICKED: &str = "Ended by whoever runs this server.";
+
 /// The state of a session.
 pub(super) struct Session<'s> {
     pub(super) shared: &'s Shared,
+    /// What others see of it.
+    pub(super) live: &'s Live,
     pub(super) config: Arc<Config>,
     pub(super) control: Control,
     pub(super) peer: SocketAddr,
@@ -62,13 +70,14 @@ pub(super) struct Session<'s> {
     pub(super) transfer_logged: bool,
     /// Whether the client said `EPSV ALL` (RFC 2428 §4).
     pub(super) epsv_all: bool,
+    /// What its transfers keep to, if each client has a rate.
+    pace: Option<Arc<Pace>>,
 }
 
 /// Serves a client until it leaves.
-pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, entrance: Entrance) {
-    let began = Instant::now();
-    log::info!("{peer} connected");
-    let (outcome, control) = match Session::new(shared, socket, peer) {
+pub(super) fn run(shared: &Shared, live: &Live, socket: Arc<TcpStream>, entrance: Entrance) {
+    record::connected(live);
+    let (outcome, control) = match Session::new(shared, live, socket) {
         Ok(mut session) => {
             let served = session.serve(entrance);
             let outcome = served.unwrap_or_else(|error| session.lost(&error));
@@ -77,24 +86,26 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
         }
         Err(error) => (error.to_string(), None),
     };
-    log::info!(
-        "{peer} disconnected after {:.3} s: {outcome}",
-        began.elapsed().as_secs_f64()
-    );
+    record::disconnected(live, &outcome);
     if let Some(control) = control {
         control.finish();
     }
 }
 
 impl<'s> Session<'s> {
-    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Self> {
+    fn new(shared: &'s Shared, live: &'s Live, socket: Arc<TcpStream>) -> io::Result<Self> {
         let local = socket.local_addr()?.ip().to_canonical();
         let config = shared.config();
         Ok(Self {
             shared,
+            live,
+            pace: config
+                .limits
+                .client_rate
+                .map(|rate| Arc::new(Pace::new(rate))),
             control: Control::new(Stream::Plain(socket), config.limits.idle)?,
             config,
-            peer,
+            peer: live.peer,
             local,
             login: Login::None,
             failed_logins: 0,
@@ -126,13 +137,13 @@ impl<'s> Session<'s> {
         self.control
             .send(&Reply::new(ReplyCode::READY, "multi-client-ftp ready."))?;
         loop {
-            if self.shared.phase.is_draining() {
-                return self.close("The server is shutting down.");
+            if let Some(why) = self.told_to_end() {
+                return self.close(why);
             }
             let login_by = self.login_by();
             let mut line = match self.control.line(login_by) {
                 Ok(Some(line)) => line,
-                Ok(None) if self.shared.phase.is_draining() => continue,
+                Ok(None) if self.told_to_end().is_some() => continue,
                 Ok(None) => return Ok("closed by the client".to_owned()),
                 Err(error)
                     if timed_out(&error) && login_by.is_some_and(|by| by <= Instant::now()) =>
@@ -152,9 +163,9 @@ impl<'s> Session<'s> {
             match parse(&line) {
                 Ok(command) => {
                     line.wipe();
-                    log::debug!("{} {}", self.peer, printable(&command.to_string()));
+                    record::command(self, &command);
                     let reply = self.answer(&command)?;
-                    log::trace!("{} {}", self.peer, printable(reply.to_string().trim_end()));
+                    record::reply(self, &reply);
                     self.control.send(&reply)?;
                     match command {
                         Command::Quit => return Ok("QUIT".to_owned()),
@@ -167,7 +178,7 @@ impl<'s> Session<'s> {
                         return Ok(why.to_owned());
                     }
                 }
-                Err(CommandError::Unknown) if is_http(&line) => {
+                Err(CommandError::Unknown) if guard::is_http(&line) => {
                     return self.close("This is FTP and not HTTP.");
                 }
                 Err(error) => {
@@ -194,6 +205,17 @@ impl<'s> Session<'s> {
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
     }
 
+    /// Why the session is to end for reasons of the server's, if it is.
+    fn told_to_end(&self) -> Option<&'static str> {
+        if self.shared.phase.is_draining() {
+            Some("The server is shutting down.")
+        } else if self.live.is_kicked() {
+            Some(KICKED)
+        } else {
+            None
+        }
+    }
+
     fn into_control(self) -> Control {
         self.control
     }
@@ -208,6 +230,8 @@ impl<'s> Session<'s> {
     fn lost(&self, error: &io::Error) -> String {
         if self.shared.phase.is_cutting() {
             "cut at shutdown".to_owned()
+        } else if self.live.is_kicked() {
+            KICKED.to_owned()
         } else {
             format!("lost: {error}")
         }
@@ -227,16 +251,7 @@ impl<'s> Session<'s> {
         };
         if is_transfer(command) {
             if !std::mem::take(&mut self.transfer_logged) {
-                let (peer, user, command) = (
-                    self.peer,
-                    self.login.name(),
-                    printable(&command.to_string()),
-                );
-                log::info!(
-                    "{peer} {user} {command} 0 bytes 0.000 s: {} {}",
-                    reply.code(),
-                    reply.text()
-                );
+                record::refused(self, command, &reply);
             }
             // Done or refused, what was prepared for it is used up, and a client that waits at the port is told.
             self.data = None;
@@ -331,6 +346,11 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// The rates that its next transfer keeps to, if there are any.
+    pub(super) fn paces(&self) -> Option<Paces> {
+        Paces::new(&self.shared.pace, [self.login.pace(), self.pace.clone()])
+    }
+
     /// The path that a client's word means.
     pub(super) fn path(&self, name: &str) -> Result<VirtualPath, PathError> {
         self.root().resolve(&self.cwd, name)
@@ -351,20 +371,6 @@ pub(super) fn is_transfer(command: &Command) -> bool {
     )
 }
 
-/// The verbs that a browser may be made to send here, and that are none of FTP's. An answer to what follows them could be
-/// read as a page of this host's (ALPACA), so there is none.
-const HTTP_VERBS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-];
-
-fn is_http(line: &Line) -> bool {
-    let Line::Text(text) = line else { return false };
-    let verb = text.split(|&byte| byte == b' ').next().unwrap_or_default();
-    HTTP_VERBS
-        .iter()
-        .any(|http| verb.eq_ignore_ascii_case(http.as_bytes()))
-}
-
 fn parse(line: &Line) -> Result<Command, CommandError> {
     match line {
         Line::TooLong => Err(CommandError::TooLong),
@@ -372,19 +378,6 @@ fn parse(line: &Line) -> Result<Command, CommandError> {
             .map_err(|_| CommandError::NotUtf8)?
             .parse(),
     }
-}
-
-/// Text of a client as it may stand in the log: control characters are escaped.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                c.escape_default().to_string()
-            } else {
-                c.to_string()
-            }
-        })
-        .collect()
 }
 
 /// A handler's result where nothing can go wrong.

@@ -1,9 +1,12 @@
-//! The sessions that are open: how many there may be, and how they are ended from outside.
+//! The sessions that are open: how many there may be, what each of them does, and how they are ended from outside.
 
 use super::Limits;
+use super::users::Account;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// The sessions that are open.
 #[derive(Debug, Default)]
@@ -15,7 +18,7 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct Open {
     last: u64,
-    sockets: BTreeMap<u64, Arc<TcpStream>>,
+    live: BTreeMap<u64, Arc<Live>>,
     addresses: BTreeMap<IpAddr, usize>,
 }
 
@@ -23,9 +26,40 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Place {
     sessions: Arc<Sessions>,
-    number: u64,
-    address: IpAddr,
+    live: Arc<Live>,
 }
+
+/// A session, as others than its own thread see it. Each idle session has one: it is small.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// Which session it is: the first of a server has number 1.
+    pub(super) number: u64,
+    pub(super) peer: SocketAddr,
+    pub(super) since: Instant,
+    socket: Arc<TcpStream>,
+    kicked: AtomicBool,
+    /// How many bytes the work that is under way has moved.
+    moved: AtomicU64,
+    now: Mutex<Now>,
+}
+
+#[derive(Debug, Default)]
+struct Now {
+    account: Option<Arc<Account>>,
+    work: Option<Arc<Work>>,
+}
+
+/// What a session does that takes its time.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) verb: &'static str,
+    pub(super) path: String,
+    pub(super) since: Instant,
+}
+
+/// A session works as long as this lives.
+#[derive(Debug)]
+pub(super) struct Working<'l>(&'l Live);
 
 impl Sessions {
     /// Gives a client a place, or says why there is none.
@@ -36,7 +70,7 @@ impl Sessions {
         socket: &Arc<TcpStream>,
     ) -> Result<Place, String> {
         let mut open = self.open();
-        if open.sockets.len() >= limits.clients {
+        if open.live.len() >= limits.clients {
             return Err(format!("The server is full ({} clients)", limits.clients));
         }
         let of_address = open.addresses.entry(peer.ip()).or_default();
@@ -50,24 +84,52 @@ impl Sessions {
         *of_address += 1;
         open.last += 1;
         let number = open.last;
-        open.sockets.insert(number, Arc::clone(socket));
+        let live = Arc::new(Live {
+            number,
+            peer,
+            since: Instant::now(),
+            socket: Arc::clone(socket),
+            kicked: AtomicBool::default(),
+            moved: AtomicU64::default(),
+            now: Mutex::default(),
+        });
+        open.live.insert(number, Arc::clone(&live));
         Ok(Place {
             sessions: Arc::clone(self),
-            number,
-            address: peer.ip(),
+            live,
         })
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.open().sockets.len()
+        self.open().live.len()
+    }
+
+    /// How many there have been.
+    pub(super) fn total(&self) -> u64 {
+        self.open().last
+    }
+
+    /// How many transfers run, checksums of files among them.
+    pub(super) fn transfers(&self) -> usize {
+        let open = self.open();
+        open.live.values().filter(|live| live.works()).count()
+    }
+
+    /// All of them, in the order in which they came.
+    pub(super) fn all(&self) -> Vec<Arc<Live>> {
+        self.open().live.values().cloned().collect()
+    }
+
+    /// The one of this number.
+    pub(super) fn find(&self, number: u64) -> Option<Arc<Live>> {
+        self.open().live.get(&number).cloned()
     }
 
     /// Shuts the control connections of all.
     pub(super) fn shut(&self, how: Shutdown) {
-        for socket in self.open().sockets.values() {
-            // It fails if the client has gone, which is just as well.
-            let _ = socket.shutdown(how);
+        for live in self.open().live.values() {
+            live.shut(how);
         }
     }
 
@@ -77,15 +139,89 @@ impl Sessions {
     }
 }
 
+impl Place {
+    /// The session that has it.
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.sessions.open();
-        open.sockets.remove(&self.number);
-        if let Some(count) = open.addresses.get_mut(&self.address) {
+        let (mut open, address) = (self.sessions.open(), self.live.peer.ip());
+        open.live.remove(&self.live.number);
+        if let Some(count) = open.addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
-                open.addresses.remove(&self.address);
+                open.addresses.remove(&address);
             }
         }
+    }
+}
+
+impl Live {
+    /// Whose session it is from now on.
+    pub(super) fn belongs_to(&self, account: Option<&Arc<Account>>) {
+        self.now().account = account.cloned();
+    }
+
+    /// The name of its account, if it is logged in.
+    pub(super) fn user(&self) -> Option<String> {
+        let now = self.now();
+        now.account.as_ref().map(|account| account.name.clone())
+    }
+
+    /// Begins a work of which nothing has been moved yet.
+    pub(super) fn work_on(&self, verb: &'static str, path: &str) -> Working<'_> {
+        self.moved.store(0, Ordering::Relaxed);
+        self.now().work = Some(Arc::new(Work {
+            verb,
+            path: path.to_owned(),
+            since: Instant::now(),
+        }));
+        Working(self)
+    }
+
+    /// How many bytes the work has moved by now. Its own thread alone says so.
+    pub(super) fn moved(&self, bytes: u64) {
+        self.moved.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What it does, and how many bytes of that have been moved.
+    pub(super) fn work(&self) -> Option<(Arc<Work>, u64)> {
+        let work = self.now().work.clone()?;
+        Some((work, self.moved.load(Ordering::Relaxed)))
+    }
+
+    fn works(&self) -> bool {
+        self.now().work.is_some()
+    }
+
+    /// Tells the session to end. Its thread wakes, cuts what it does, and says 421 to the client.
+    pub(super) fn kick(&self) {
+        self.kicked.store(true, Ordering::SeqCst);
+        self.shut(Shutdown::Read);
+    }
+
+    /// Whether it was told to end.
+    pub(super) fn is_kicked(&self) -> bool {
+        self.kicked.load(Ordering::SeqCst)
+    }
+
+    /// Shuts its control connection.
+    pub(super) fn shut(&self, how: Shutdown) {
+        // It fails if the client has gone, which is just as well.
+        let _ = self.socket.shutdown(how);
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // Whole after every statement that touches it, likewise.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.now().work = None;
     }
 }

@@ -2,22 +2,16 @@
 
 use super::data::{DataChannel, DataSource};
 use super::failure;
+use super::metrics::Outcome;
+use super::record::{self, Transferred};
 use super::root::VirtualPath;
-use super::session::{Session, reply};
+use super::session::{KICKED, Session, reply};
 use super::tls::Direction;
 use super::watch::{Cut, Watch};
 use crate::copy::CopyError;
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-/// How many transfers there are at the moment.
-#[derive(Debug, Default)]
-pub(super) struct UnderWay(AtomicUsize);
-
-/// One of them, until this is dropped.
-struct Counted<'s>(&'s UnderWay);
 
 /// A transfer that is about to begin.
 pub(super) struct Transfer {
@@ -44,24 +38,6 @@ impl From<CopyError> for Failure {
     }
 }
 
-impl UnderWay {
-    /// How many.
-    pub(super) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn enter(&self) -> Counted<'_> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Counted(self)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Transfer {
     /// Opens the data connection, moves the bytes, closes it, logs, and returns the final reply.
     pub(super) fn run(
@@ -78,51 +54,87 @@ impl Transfer {
         let Some(data) = data else {
             return Ok(no_data_connection());
         };
-        let _counted = session.shared.transfers.enter();
         let began = Instant::now();
         session
             .control
             .send(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
+        let _working = session.live.work_on(verb, path.as_str());
         let activity = format!("{verb} {path}");
-        let pace = session.login.pace();
+        let paces = session.paces();
         let protection = session.data_protection(direction(verb));
-        let watch = Watch::new(&mut session.control, &session.shared.phase, &activity);
-        let limits = &session.config.limits;
-        let opened = data.open(session.peer.ip(), watch, limits.data);
+        let mut watch = Watch::new(
+            &mut session.control,
+            &session.shared.phase,
+            session.live,
+            &activity,
+        );
+        watch.counter = Some(session.shared.metrics.bytes(direction(verb)));
+        let opened = data.open(session.peer.ip(), watch, session.config.limits.data);
         let opened = opened.and_then(|channel| match protection {
-            Some(tls) => channel.protect(&tls, limits.handshake),
+            Some(tls) => channel.protect(&tls, session.config.limits.handshake),
             None => Ok(channel),
         });
-        let (moved, outcome) = match opened {
+        let (bytes, cut, reply) = match opened {
             Ok(mut channel) => {
-                channel.keep_to(pace);
-                let done = work(&mut channel);
-                let done = done.and_then(|()| channel.finish().map_err(Failure::Data));
-                let outcome = match (done, channel.cut()) {
-                    (Ok(()), _) => reply(ReplyCode::TRANSFER_DONE, "Transfer complete."),
-                    (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED),
-                    (Err(Failure::File(error)), None) => Ok(failure::file(&error, &path)),
-                    (Err(Failure::Data(error)), None) => {
-                        let text = format!("The data connection failed: {error}.");
-                        reply(ReplyCode::TRANSFER_ABORTED, text)
-                    }
-                };
-                (channel.moved(), outcome)
+                channel.keep_to(paces);
+                let done =
+                    work(&mut channel).and_then(|()| channel.finish().map_err(Failure::Data));
+                let cut = channel.cut().filter(|_| done.is_err());
+                (channel.moved(), cut, last_reply(done, cut, &path))
             }
-            Err(cut) => (0, cut_reply(cut, ReplyCode::CANNOT_OPEN_DATA)),
+            Err(cut) => (0, Some(cut), cut_reply(cut, ReplyCode::CANNOT_OPEN_DATA)),
         };
-        let said = match &outcome {
-            Ok(reply) => format!("{} {}", reply.code(), reply.text()),
-            Err(error) => error.to_string(),
-        };
-        let (peer, user, seconds) = (
-            session.peer,
-            session.login.name(),
-            began.elapsed().as_secs_f64(),
+        let (code, said) = told(&reply);
+        record::transferred(
+            session,
+            &Transferred {
+                verb,
+                path: path.as_str(),
+                bytes,
+                took: began.elapsed(),
+                outcome: outcome(code, cut),
+                code,
+                said: &said,
+            },
         );
-        log::info!("{peer} {user} {activity} {moved} bytes {seconds:.3} s: {said}");
         session.transfer_logged = true;
-        outcome
+        reply
+    }
+}
+
+/// The code of the final reply and all of it, or why there is none.
+fn told(reply: &io::Result<Reply>) -> (Option<u16>, String) {
+    match reply {
+        Ok(reply) => (
+            Some(reply.code().0),
+            format!("{} {}", reply.code(), reply.text()),
+        ),
+        Err(error) => (None, error.to_string()),
+    }
+}
+
+/// The final reply to a transfer whose data connection was there.
+fn last_reply(
+    done: Result<(), Failure>,
+    cut: Option<Cut>,
+    path: &VirtualPath,
+) -> io::Result<Reply> {
+    match (done, cut) {
+        (Ok(()), _) => reply(ReplyCode::TRANSFER_DONE, "Transfer complete."),
+        (Err(_), Some(cut)) => cut_reply(cut, ReplyCode::TRANSFER_ABORTED),
+        (Err(Failure::File(error)), None) => Ok(failure::file(&error, path)),
+        (Err(Failure::Data(error)), None) => {
+            let text = format!("The data connection failed: {error}.");
+            reply(ReplyCode::TRANSFER_ABORTED, text)
+        }
+    }
+}
+
+fn outcome(code: Option<u16>, cut: Option<Cut>) -> Outcome {
+    match cut {
+        Some(Cut::Aborted | Cut::Gone | Cut::Shutdown | Cut::Kicked) => Outcome::Aborted,
+        _ if code == Some(ReplyCode::TRANSFER_DONE.0) => Outcome::Completed,
+        _ => Outcome::Failed,
     }
 }
 
@@ -156,6 +168,7 @@ pub(super) fn cut_reply(cut: Cut, code: ReplyCode) -> io::Result<Reply> {
             reply(ReplyCode::DATA_TLS_FAILED, text)
         }
         Cut::Shutdown => reply(code, "The server is shutting down."),
+        Cut::Kicked => reply(code, KICKED),
     }
 }
 

@@ -2,11 +2,17 @@
 
 use super::Phase;
 use super::control::{Control, Seen};
+use super::sessions::Live;
 use crate::protocol::reply::{Reply, ReplyCode};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// How often a transfer looks around while the server drains: by then its control connection has been shut for reading, so
+/// that nothing there wakes it any more.
+const GLANCE_EVERY: Duration = Duration::from_millis(100);
 
 /// Why a transfer ended before its time, for reasons other than its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,30 +31,51 @@ pub(super) enum Cut {
     NotResumed,
     /// The server is shutting down and will wait no longer.
     Shutdown,
+    /// Whoever runs the server has ended the session.
+    Kicked,
 }
 
 /// Waits for a data socket and watches the control connection meanwhile.
 pub(super) struct Watch<'s> {
     pub(super) control: &'s mut Control,
     pub(super) phase: &'s Phase,
+    live: &'s Live,
     /// What is going on, for a client that asks with `STAT`.
     pub(super) activity: &'s str,
     /// How many bytes have gone over the data connection.
     pub(super) moved: u64,
+    /// Where they are counted beside those of all other transfers.
+    pub(super) counter: Option<&'s AtomicU64>,
 }
 
 impl<'s> Watch<'s> {
-    pub(super) const fn new(control: &'s mut Control, phase: &'s Phase, activity: &'s str) -> Self {
+    pub(super) const fn new(
+        control: &'s mut Control,
+        phase: &'s Phase,
+        live: &'s Live,
+        activity: &'s str,
+    ) -> Self {
         Self {
             control,
             phase,
+            live,
             activity,
             moved: 0,
+            counter: None,
         }
     }
 }
 
 impl Watch<'_> {
+    /// Counts bytes that have gone over the data connection.
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.moved += bytes;
+        self.live.moved(self.moved);
+        if let Some(counter) = self.counter {
+            counter.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Waits until `socket` is ready for `events`.
     pub(super) fn wait(
         &mut self,
@@ -102,6 +129,8 @@ impl Watch<'_> {
         };
         let limit = if self.is_lost() {
             Duration::ZERO
+        } else if self.phase.is_draining() {
+            limit.min(GLANCE_EVERY)
         } else {
             limit
         };
@@ -119,9 +148,7 @@ impl Watch<'_> {
             Err(_) => return Err(Cut::Gone),
         }
         let (ready, control) = (!watched[0].revents().is_empty(), watched[1].revents());
-        if self.phase.is_cutting() {
-            return Err(Cut::Shutdown);
-        }
+        self.obey()?;
         if control.contains(PollFlags::IN) {
             self.look()?;
         }
@@ -139,12 +166,21 @@ impl Watch<'_> {
         if self.control.is_aborted() {
             return Err(Cut::Aborted);
         }
-        if self.phase.is_cutting() {
-            return Err(Cut::Shutdown);
-        }
+        self.obey()?;
         self.look()?;
         if self.is_lost() {
             Err(Cut::Gone)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Looks whether it is to end for reasons of the server's.
+    fn obey(&self) -> Result<(), Cut> {
+        if self.phase.is_cutting() {
+            Err(Cut::Shutdown)
+        } else if self.live.is_kicked() {
+            Err(Cut::Kicked)
         } else {
             Ok(())
         }

@@ -133,6 +133,7 @@ impl Said {
             ("root", _) => "\"elsewhere\"".to_owned(),
             ("passive-ports", _) => "\"61000-61001\"".to_owned(),
             ("keep-partials", _) => "\"25h\"".to_owned(),
+            ("log-format", _) => "\"json\"".to_owned(),
             ("durability", _) => "\"relaxed\"".to_owned(),
             ("tls-close-notify", _) => "\"optional\"".to_owned(),
             (_, "\"offer\"" | "\"auto\"") => "\"require\"".to_owned(),

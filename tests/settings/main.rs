@@ -62,10 +62,15 @@ fn refused(output: &Output) -> String {
     errors
 }
 
-/// The address that a server tells its clients.
+/// The address that a server tells its clients of other networks.
 #[track_caller]
 fn told(server: &Server) -> String {
-    server.login().pasv().ip().to_string()
+    server.wait_for_log(&["PASV tells clients of other networks "]);
+    let log = server.log();
+    let (_, rest) = log
+        .rsplit_once("of other networks ")
+        .expect("it was there a moment ago");
+    rest.split(',').next().unwrap_or_default().to_owned()
 }
 
 #[test]

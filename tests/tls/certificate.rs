@@ -47,7 +47,7 @@ fn the_server_makes_one_and_keeps_it_for_itself() {
     let server = Server::with(&flags);
     let first = server.announced(ANNOUNCED);
     assert_eq!(first, shown(&server));
-    assert_eq!(names_in(&folder), ["server.pem"]);
+    assert_eq!(names_in(&folder), ["server.pem", "status"]);
     assert_eq!(mode(&folder.join("server.pem")), 0o600);
     assert_eq!(mode(&folder), 0o700);
     let again = Server::with(&flags);
@@ -69,7 +69,7 @@ fn servers_that_begin_together_agree_on_one() {
         announced.iter().all(|one| *one == announced[0]),
         "{announced:?}"
     );
-    assert_eq!(names_in(state.path()), ["server.pem"]);
+    assert_eq!(names_in(state.path()), ["server.pem", "status"]);
 }
 
 #[test]
@@ -89,7 +89,8 @@ fn a_certificate_of_files_is_read_again_when_it_changes() {
     let server = with_files(folder.path());
     let first = shown(&server);
     assert_eq!(server.announced(ANNOUNCED), first);
-    assert_eq!(names_in(server.state()), [""; 0]);
+    let state = server.state().join("multi-client-ftp");
+    assert_eq!(names_in(&state), ["status"], "it made a certificate");
     let mut open = server.connect().secure(&TlsClient::new());
     issue(folder.path());
     let second = shown(&server);

@@ -5,6 +5,7 @@ use clap::Parser;
 use clap::builder::BoolishValueParser;
 use jiff::SignedDuration;
 use log::LevelFilter;
+use multi_client_ftp::copy::parse_rate;
 use multi_client_ftp::places;
 use multi_client_ftp::server::{
     Access, CertificateFiles, CloseNotify, Config, DataResumption, Durability, Limits,
@@ -89,6 +90,24 @@ pub(super) struct Args {
     /// Whether the server gives up all files but those below its folders, by Landlock; auto: where the kernel has it
     #[arg(long, env = "FTP_SERVER_SANDBOX", value_name = "MODE", value_enum, default_value_t = Config::default().sandbox)]
     sandbox: Sandbox,
+    /// Bytes per second of all transfers together, such as 500K or 2M, shared out evenly
+    #[arg(long, env = "FTP_SERVER_RATE", value_name = "RATE")]
+    rate: Option<Rate>,
+    /// Bytes per second of one client's transfers; each connection counts as a client, as for --max-clients
+    #[arg(long, env = "FTP_SERVER_RATE_PER_CLIENT", value_name = "RATE")]
+    rate_per_client: Option<Rate>,
+    /// Address, with port, where HTTP has /metrics for Prometheus, /healthz and /readyz
+    #[arg(long, env = "FTP_SERVER_METRICS", value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
+    /// What the log is; json: an object on each line
+    #[arg(
+        long,
+        env = "FTP_SERVER_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub(super) log_format: LogFormat,
     /// Log more: each command, and with -vv each reply
     #[arg(short, long, env = "FTP_SERVER_VERBOSE", action = clap::ArgAction::Count)]
     verbose: u8,
@@ -134,7 +153,7 @@ struct TlsArgs {
     /// Take passwords in clear from other hosts too
     #[arg(long, env = "FTP_SERVER_PLAIN_PASSWORDS", value_parser = BoolishValueParser::new())]
     plain_passwords: bool,
-    /// Where the server keeps its own certificate [default: multi-client-ftp in $XDG_STATE_HOME or ~/.local/state]
+    /// Where the server keeps its own certificate and the socket of `ftp-server status` [default: multi-client-ftp in $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, env = "FTP_SERVER_STATE_DIR", value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }
@@ -144,6 +163,8 @@ const CAN_CHANGE: &[&str] = &[
     "passive-ports",
     "public-address",
     "anonymous",
+    "rate",
+    "rate-per-client",
     "login-timeout",
     "login-attempts",
     "max-clients",
@@ -204,6 +225,8 @@ impl Args {
             handshake: args.tls.tls_handshake_timeout.0,
             data: args.data_timeout.0,
             drain: args.drain.0,
+            rate: args.rate.map(|rate| rate.0),
+            client_rate: args.rate_per_client.map(|rate| rate.0),
         };
         let (address, tls_address) = match running {
             Some(running) => (running.address, running.tls_address),
@@ -233,6 +256,7 @@ impl Args {
             tls: args.tls.options(),
             settings: args.config,
             sandbox: args.sandbox,
+            metrics: args.metrics,
             limits,
         })
     }
@@ -253,12 +277,30 @@ impl TlsArgs {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Anonymous {
     Off,
     Read,
     Write,
     Full,
+}
+
+/// A rate on the command line, in bytes per second: a plain number, or with a unit as in `500K` or `2M`.
+#[derive(Debug, Clone, Copy)]
+struct Rate(u64);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_rate(text).map(Self)
+    }
 }
 
 /// A time on the command line: seconds as a plain number, or with units as in `90s`, `5m` or `24h`.

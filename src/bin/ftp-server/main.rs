@@ -4,14 +4,15 @@
 
 mod args;
 mod check;
+mod lines;
 mod reload;
 mod settings;
 
 use anyhow::{Context, Result};
-use args::Args;
+use args::{Args, LogFormat};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use multi_client_ftp::pages::Page;
-use multi_client_ftp::server::{self, Server, UserCommand};
+use multi_client_ftp::server::{self, Server, StatusCommand, UserCommand};
 use reload::Live;
 use settings::Settings;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -49,6 +50,8 @@ enum Verb {
     /// Edit the accounts of a users file
     #[command(subcommand)]
     User(UserCommand),
+    #[command(flatten)]
+    Status(StatusCommand),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,7 @@ fn start(settings: Settings) -> Result<ExitCode> {
     start_log(&args);
     let done = match task {
         Some(Task::Verb(Verb::Check(args))) => return check::check(*args),
+        Some(Task::Verb(Verb::Status(command))) => command.run(),
         Some(Task::Verb(Verb::User(command))) => command.run(),
         Some(Task::Page(page)) => page
             .print(Verb::augment_subcommands(Args::command()))
@@ -79,12 +83,17 @@ fn start(settings: Settings) -> Result<ExitCode> {
 }
 
 fn start_log(args: &Args) {
-    env_logger::Builder::new()
+    let mut builder = env_logger::Builder::new();
+    builder
         // What is less is for `set_max_level`, which a SIGHUP may call again.
         .filter_level(log::LevelFilter::Trace)
         .format_target(false)
-        .format_timestamp_millis()
-        .init();
+        .format_timestamp_millis();
+    if args.log_format == LogFormat::Json {
+        builder.format(lines::json);
+        std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    }
+    builder.init();
     log::set_max_level(args.level());
 }
 
@@ -110,6 +119,12 @@ fn run(args: Args, settings: Settings) -> Result<()> {
     // Nobody may be reading it, which is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "ftp-server listening on {address}");
     announce_tls(&server)?;
+    if let Some(address) = server
+        .metrics_address()
+        .context("cannot learn the address that was bound")?
+    {
+        let _ = writeln!(std::io::stdout(), "metrics at http://{address}/metrics");
+    }
     log::info!("serving {}", root.canonicalize().unwrap_or(root).display());
     server
         .run(&stop, &reload, || live.reread())

@@ -2,10 +2,10 @@
 
 use super::{DONE, VERBS, Verb};
 use crate::client::error::Trouble;
-use crate::client::json::Object;
 use crate::client::target::{FTP_PORT, Target};
 use crate::client::words::Word;
 use crate::client::{Client, bookmarks, events, screen, text};
+use crate::json::Object;
 use anyhow::Result;
 use log::LevelFilter;
 use std::ops::ControlFlow;

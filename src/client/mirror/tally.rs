@@ -3,8 +3,8 @@
 use super::Rules;
 use crate::client::error::Trouble;
 use crate::client::events::{self, Event};
-use crate::client::json::Object;
 use crate::client::text;
+use crate::json::Object;
 use std::cmp::Ordering;
 use std::time::Duration;
 

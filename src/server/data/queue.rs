@@ -1,7 +1,8 @@
 //! The line of those who wait for a port, where all that data connections may use are taken.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -12,7 +13,11 @@ const GLANCE_EVERY: Duration = Duration::from_secs(1);
 
 /// First come, first served.
 #[derive(Debug, Default)]
-pub(in crate::server) struct PortQueue(Mutex<Line>);
+pub(in crate::server) struct PortQueue {
+    line: Mutex<Line>,
+    /// How many ports this server's data connections are waited for at.
+    in_use: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct Line {
@@ -31,6 +36,11 @@ impl PortQueue {
     /// Whether nobody waits.
     pub(in crate::server) fn is_empty(&self) -> bool {
         self.line().waiting.is_empty()
+    }
+
+    /// How many ports the server itself has in use.
+    pub(in crate::server) fn in_use(&self) -> u64 {
+        self.in_use.load(Ordering::Relaxed)
     }
 
     /// Takes the last place.
@@ -53,7 +63,7 @@ impl PortQueue {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         // It is whole after every statement that touches it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,10 +98,19 @@ impl Drop for Place<'_> {
 
 /// Tells the first in line, when it is dropped, that a port is free.
 #[derive(Debug)]
-pub(super) struct Freed(pub(super) std::sync::Arc<PortQueue>);
+pub(super) struct Freed(Arc<PortQueue>);
+
+impl Freed {
+    /// For a port that has just been taken.
+    pub(super) fn later(queue: &Arc<PortQueue>) -> Self {
+        queue.in_use.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(queue))
+    }
+}
 
 impl Drop for Freed {
     fn drop(&mut self) {
+        self.0.in_use.fetch_sub(1, Ordering::Relaxed);
         self.0.wake_first();
     }
 }

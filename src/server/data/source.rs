@@ -52,7 +52,7 @@ impl PassivePorts {
                     return Ok(DataListener {
                         socket,
                         port,
-                        _freed: Freed(Arc::clone(queue)),
+                        _freed: Freed::later(queue),
                     });
                 }
                 // `bind` may pass and `listen` then find the port in use.

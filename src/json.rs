@@ -1,6 +1,7 @@
-//! JSON as the client writes it (RFC 8259): flat objects, each on a line of its own.
+//! JSON as both programs write it (RFC 8259): flat objects, each on a line of its own.
 
-use super::text;
+use crate::shown;
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 /// A value in an object.
@@ -20,14 +21,19 @@ pub enum Value {
 
 /// An object, its keys in the order in which they were added.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Object(Vec<(&'static str, Value)>);
+pub struct Object(Vec<(Cow<'static, str>, Value)>);
 
 impl Object {
     /// The object with one more value.
     #[must_use]
-    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.0.push((key, value.into()));
+    pub fn with(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        self.add(key, value);
         self
+    }
+
+    /// Adds one more value.
+    pub fn add(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.0.push((key.into(), value.into()));
     }
 }
 
@@ -61,7 +67,7 @@ fn character(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
     match c {
         '"' | '\\' => write!(f, "\\{c}"),
         // Control characters among them, which JSON would not have otherwise.
-        _ if text::is_unfit(c) => c
+        _ if shown::is_unfit(c) => c
             .encode_utf16(&mut [0; 2])
             .iter()
             .try_for_each(|unit| write!(f, "\\u{unit:04x}")),
