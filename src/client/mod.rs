@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod glob;
 pub mod history;
+pub mod hosts;
 pub mod interrupt;
 mod jobs;
 pub mod json;
@@ -41,6 +42,7 @@ use commands::Verb;
 use connection::{Connection, Limits};
 use error::Trouble;
 use events::{Event, Failure};
+use hosts::{Host, Hosts};
 use names::Names;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -59,10 +61,8 @@ pub const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
 /// What the client was started with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The server's name or address.
-    pub host: String,
-    /// Its control port.
-    pub port: u16,
+    /// The server, or several over one folder.
+    pub hosts: Hosts,
     /// Whether connections begin with TLS there.
     pub implicit_tls: bool,
     /// Whether there is TLS.
@@ -96,8 +96,8 @@ pub struct Options {
 pub struct Client {
     options: Options,
     password: Option<Password>,
-    /// The host that the environment's password is for.
-    first_host: String,
+    /// The servers that the environment's password is for.
+    first_hosts: Hosts,
     connection: Option<Connection>,
     /// The user wants no connection.
     closed: bool,
@@ -114,7 +114,7 @@ impl Client {
     pub fn open(options: Options) -> Result<Self> {
         let mut client = Self {
             folder: options.folder.clone(),
-            first_host: options.host.clone(),
+            first_hosts: options.hosts.clone(),
             options,
             password: None,
             connection: None,
@@ -136,8 +136,7 @@ impl Client {
     #[must_use]
     pub fn target(&self) -> Target {
         Target {
-            host: self.options.host.clone(),
-            port: self.options.port,
+            hosts: self.options.hosts.clone(),
             implicit_tls: self.options.implicit_tls,
             user: Some(self.options.user.clone()).filter(|user| user != ANONYMOUS),
             folder: self.folder.clone().filter(|folder| folder != "/"),
@@ -292,19 +291,17 @@ impl Client {
 
     /// The news that there is a session.
     fn connected(&self, again: bool) -> Event {
-        let Options {
-            host, port, user, ..
-        } = &self.options;
+        let Host { name, port } = self.options.hosts.current();
         Event::Connected {
-            host: host.clone(),
+            host: name.clone(),
             port: *port,
-            user: user.clone(),
+            user: self.options.user.clone(),
             again,
         }
     }
 
     fn dial(&mut self) -> Result<Connection> {
-        self.login().dial(|| self.ask_password())
+        self.login().dial(|host| self.ask_password(host))
     }
 
     /// Tells of a failure after which the session goes on.

@@ -10,17 +10,22 @@ use tempfile::TempDir;
 
 /// A place to run the client in: a current folder for `put`, and a folder for downloads.
 pub(crate) struct Client {
-    server: SocketAddr,
+    servers: Vec<SocketAddr>,
     folder: TempDir,
     flags: Vec<String>,
 }
 
 impl Client {
     pub(crate) fn new(server: SocketAddr) -> Self {
+        Self::of(&[server])
+    }
+
+    /// One that may go from any of these servers to the next.
+    pub(crate) fn of(servers: &[SocketAddr]) -> Self {
         let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         std::fs::create_dir(folder.path().join("downloads")).expect("a folder for downloads");
         Self {
-            server,
+            servers: servers.to_vec(),
             folder,
             flags: Vec::new(),
         }
@@ -29,6 +34,12 @@ impl Client {
     /// The client with these flags too.
     pub(crate) fn with(mut self, flags: &[&str]) -> Self {
         self.flags = flags.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The client with these servers instead.
+    pub(crate) fn at(mut self, servers: &[SocketAddr]) -> Self {
+        self.servers = servers.to_vec();
         self
     }
 
@@ -53,8 +64,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn spawn(&self, commands: &str) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ftp-client"))
-            .args(["--host", &self.server.ip().to_string()])
-            .args(["--port", &self.server.port().to_string()])
+            .args(self.where_to())
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))
             .args(&self.flags)
@@ -74,6 +84,18 @@ impl Client {
             child: Some(child),
             commands: commands.to_owned(),
         }
+    }
+
+    fn where_to(&self) -> [String; 4] {
+        let (host, port) = match &self.servers[..] {
+            [server] => (server.ip().to_string(), server.port()),
+            several => {
+                let several: Vec<_> = several.iter().map(ToString::to_string).collect();
+                // All have their own port.
+                (several.join(","), 1)
+            }
+        };
+        ["--host".into(), host, "--port".into(), port.to_string()]
     }
 
     /// Runs the client to its end.
