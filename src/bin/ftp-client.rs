@@ -74,6 +74,10 @@ struct Args {
     /// The most bytes that are moved in a second, over all connections together: 500K, 2M
     #[arg(long, global = true, value_name = "RATE", value_parser = rate)]
     limit_rate: Option<u64>,
+    /// Open data connections where the server's 227 says, as behind a load balancer that they do not go through; otherwise
+    /// they go to the server's own address
+    #[arg(long, global = true)]
+    follow_pasv: bool,
     /// How often a transfer is tried again, after 1 s, 2 s, 4 s, when what went wrong may go right later
     #[arg(long, global = true, value_name = "N", default_value_t = 3)]
     retries: u32,
@@ -273,6 +277,7 @@ fn options(args: Args, mut target: Target, downloads: &str) -> Result<Options> {
         verify: args.verify,
         jobs: args.jobs.into(),
         pace: args.limit_rate.map(|rate| Arc::new(Pace::new(rate))),
+        follow_pasv: args.follow_pasv,
         retries: args.retries,
         retry_wait: Duration::from_millis(args.retry_wait),
         limits: Limits {

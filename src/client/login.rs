@@ -197,6 +197,9 @@ impl Login {
         let mut connection = Connection::open(&host.name, host.port, *limits, trust)?;
         connection.ask_for_tls(host, &self.options)?;
         connection.pace.clone_from(&self.options.pace);
+        if self.options.follow_pasv {
+            connection.follow_pasv();
+        }
         let (user, tls) = (&self.options.user, self.options.tls);
         let known = self.known.as_ref().filter(|(of, _)| of == host);
         if let Some((_, known)) = known.filter(|(_, known)| known.prepares > 1) {

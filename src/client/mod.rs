@@ -83,6 +83,8 @@ pub struct Options {
     pub jobs: usize,
     /// How fast all of them together may move data.
     pub pace: Option<Arc<Pace>>,
+    /// Whether data connections go where a 227 says.
+    pub follow_pasv: bool,
     /// How often a transfer is tried again when what went wrong may go right later.
     pub retries: u32,
     /// How long the wait before the first of these is; each further one is twice as long.

@@ -18,6 +18,7 @@ mod login;
 mod phase;
 mod ports;
 mod protection;
+mod proxy;
 mod root;
 mod sandbox;
 mod session;
@@ -206,20 +207,35 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// Tells a client that it may not come in.
+fn refuse(mut socket: &TcpStream, peer: SocketAddr, refusal: String) {
+    log::warn!("{peer} refused: {refusal}");
+    let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
+    // One small write to a new connection does not block, and if it fails nobody is there to be told.
+    let _ = socket.write_all(reply.to_string().as_bytes());
+    control::part(socket, Duration::ZERO);
+}
+
 impl Shared {
     /// Gives a client its thread, or a 421.
     fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr, entrance: Entrance) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let socket = Arc::new(socket);
-        let refusal = match shared
-            .sessions
-            .enter(&shared.config().limits, peer, &socket)
-        {
-            Ok(place) => {
+        let mut limits = shared.config().limits;
+        if shared.is_balancer(peer.ip()) {
+            // Whose the connection is shows later.
+            limits.clients_per_address = usize::MAX;
+        }
+        let refusal = match shared.sessions.enter(&limits, peer, &socket) {
+            Ok(mut place) => {
                 let socket = Arc::clone(&socket);
                 let shared = Arc::clone(shared);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    session::run(&shared, socket, peer, entrance);
+                    match shared.identify(&socket, peer, &mut place) {
+                        Some(Ok(peer)) => session::run(&shared, socket, peer, entrance),
+                        Some(Err((peer, refusal))) => refuse(&socket, peer, refusal),
+                        None => {}
+                    }
                     drop(place);
                     heap::tidy();
                 });
@@ -233,11 +249,7 @@ impl Shared {
             }
             Err(refusal) => refusal,
         };
-        log::warn!("{peer} refused: {refusal}");
-        let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
-        // One small write to a new connection does not block, and if it fails nobody is there to be told.
-        let _ = (&*socket).write_all(reply.to_string().as_bytes());
-        control::part(&socket, Duration::ZERO);
+        refuse(&socket, peer, refusal);
     }
 
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.

@@ -5,6 +5,7 @@ use super::data::DataSource;
 use super::entrance::Entrance;
 use super::login::Login;
 use super::protection::{self, Protection};
+use super::proxy::{self, Peer};
 use super::root::{PathError, Root, VirtualPath};
 use super::users::ANONYMOUS;
 use super::{Config, Shared, checksum, content, files, info, listing, login, ports};
@@ -30,6 +31,8 @@ pub(super) struct Session<'s> {
     pub(super) config: Arc<Config>,
     pub(super) control: Control,
     pub(super) peer: SocketAddr,
+    /// Whether a balancer is between, which data connections do not go through.
+    pub(super) proxied: bool,
     /// The address of this host that the client reached, where data listeners go.
     pub(super) local: IpAddr,
     pub(super) login: Login,
@@ -65,9 +68,9 @@ pub(super) struct Session<'s> {
 }
 
 /// Serves a client until it leaves.
-pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, entrance: Entrance) {
+pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: Peer, entrance: Entrance) {
     let began = Instant::now();
-    log::info!("{peer} connected");
+    log::info!("{} connected", peer.address);
     let (outcome, control) = match Session::new(shared, socket, peer) {
         Ok(mut session) => {
             let served = session.serve(entrance);
@@ -78,7 +81,8 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
         Err(error) => (error.to_string(), None),
     };
     log::info!(
-        "{peer} disconnected after {:.3} s: {outcome}",
+        "{} disconnected after {:.3} s: {outcome}",
+        peer.address,
         began.elapsed().as_secs_f64()
     );
     if let Some(control) = control {
@@ -87,14 +91,18 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: SocketAddr, ent
 }
 
 impl<'s> Session<'s> {
-    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: SocketAddr) -> io::Result<Self> {
-        let local = socket.local_addr()?.ip().to_canonical();
+    fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: Peer) -> io::Result<Self> {
+        let mut local = socket.local_addr()?.ip().to_canonical();
         let config = shared.config();
+        if peer.proxied {
+            local = proxy::data_address(config.public_address, local);
+        }
         Ok(Self {
             shared,
             control: Control::new(Stream::Plain(socket), config.limits.idle)?,
             config,
-            peer,
+            peer: peer.address,
+            proxied: peer.proxied,
             local,
             login: Login::None,
             failed_logins: 0,

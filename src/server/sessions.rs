@@ -39,15 +39,7 @@ impl Sessions {
         if open.sockets.len() >= limits.clients {
             return Err(format!("The server is full ({} clients)", limits.clients));
         }
-        let of_address = open.addresses.entry(peer.ip()).or_default();
-        if *of_address >= limits.clients_per_address {
-            return Err(format!(
-                "Too many connections from {} ({})",
-                peer.ip(),
-                limits.clients_per_address
-            ));
-        }
-        *of_address += 1;
+        open.count(limits, peer.ip())?;
         open.last += 1;
         let number = open.last;
         open.sockets.insert(number, Arc::clone(socket));
@@ -77,15 +69,43 @@ impl Sessions {
     }
 }
 
+impl Open {
+    /// Counts one more from this address, or says that there may not be another.
+    fn count(&mut self, limits: &Limits, address: IpAddr) -> Result<(), String> {
+        let most = limits.clients_per_address;
+        let of_address = self.addresses.entry(address).or_default();
+        if *of_address >= most {
+            return Err(format!("Too many connections from {address} ({most})"));
+        }
+        *of_address += 1;
+        Ok(())
+    }
+
+    fn uncount(&mut self, address: IpAddr) {
+        if let Some(count) = self.addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Counts the session as one from this address, which has turned out to be the client's, or says why it cannot stay.
+    pub(super) fn move_to(&mut self, limits: &Limits, address: IpAddr) -> Result<(), String> {
+        let mut open = self.sessions.open();
+        open.count(limits, address)?;
+        open.uncount(self.address);
+        self.address = address;
+        Ok(())
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.sessions.open();
         open.sockets.remove(&self.number);
-        if let Some(count) = open.addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.addresses.remove(&self.address);
-            }
-        }
+        open.uncount(self.address);
     }
 }

@@ -1,0 +1,95 @@
+//! Clients that come through a load balancer: who they are, which the balancer says in front of each connection, and where
+//! their data connections go, which come straight to this server.
+
+use super::Shared;
+use super::sessions::Place;
+use crate::protocol::proxy::Header;
+use rustix::net::RecvFlags;
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// How long a balancer may take to say whose a connection is. It does so as soon as it has connected.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who is at the other end of a control connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    /// The client.
+    pub(super) address: SocketAddr,
+    /// Whether there is a balancer between, so that the address that the connection came in on is none for clients.
+    pub(super) proxied: bool,
+}
+
+impl Shared {
+    /// Whether a connection from there begins with a header of the PROXY protocol.
+    pub(super) fn is_balancer(&self, address: IpAddr) -> bool {
+        let config = self.config();
+        let mut networks = config.proxies.iter();
+        networks.any(|network| network.contains(&address))
+    }
+
+    /// Learns who is at the other end of a connection, and gives the client the place of its own address. `None` if the
+    /// connection is of no use, which is logged; `Err` is why the client may not come in.
+    pub(super) fn identify(
+        &self,
+        socket: &TcpStream,
+        from: SocketAddr,
+        place: &mut Place,
+    ) -> Option<Result<Peer, (SocketAddr, String)>> {
+        let direct = Peer {
+            address: from,
+            proxied: false,
+        };
+        if !self.is_balancer(from.ip()) {
+            return Some(Ok(direct));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let source = match Header::read(&mut InTime { socket, deadline }) {
+            Ok(Header::Proxied { source, .. }) => {
+                SocketAddr::new(source.ip().to_canonical(), source.port())
+            }
+            Ok(Header::Own) => return Some(Ok(direct)),
+            Err(error) => {
+                log::warn!("{from} closed, a PROXY header has to come from there: {error}");
+                return None;
+            }
+        };
+        log::debug!("{source} comes by way of {from}");
+        let limits = self.config().limits;
+        if let Err(refusal) = place.move_to(&limits, source.ip()) {
+            return Some(Err((source, refusal)));
+        }
+        Some(Ok(Peer {
+            address: source,
+            proxied: true,
+        }))
+    }
+}
+
+/// Where the data listeners of a client are that comes through a balancer: the address that it is told, if this host has it
+/// itself, or else all of this host's, since it is not known which of them the public one leads to.
+pub(super) fn data_address(public: Option<Ipv4Addr>, local: IpAddr) -> IpAddr {
+    match public {
+        None => local,
+        Some(public) if TcpListener::bind((public, 0)).is_ok() => public.into(),
+        Some(_) => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// A socket that is read until a deadline.
+struct InTime<'s> {
+    socket: &'s TcpStream,
+    deadline: Instant,
+}
+
+impl Read for InTime<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.socket.set_read_timeout(Some(left))?;
+        Ok(rustix::net::recv(self.socket, buffer, RecvFlags::empty())?.0)
+    }
+}
