@@ -1,8 +1,8 @@
 //! Clients that come through a load balancer: who they are, which the balancer says in front of each connection, and where
 //! their data connections go, which come straight to this server.
 
-use super::Shared;
 use super::sessions::Place;
+use super::{Shared, control};
 use crate::protocol::proxy::Header;
 use rustix::net::RecvFlags;
 use std::io::{self, Read};
@@ -52,6 +52,7 @@ impl Shared {
             Ok(Header::Own) => return Some(Ok(direct)),
             Err(error) => {
                 log::warn!("{from} closed, a PROXY header has to come from there: {error}");
+                control::part(socket, Duration::ZERO);
                 return None;
             }
         };

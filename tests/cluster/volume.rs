@@ -1,8 +1,6 @@
 //! A GlusterFS volume of three replicas on this machine, mounted three times, with a server over each.
 
-use crate::support::{
-    Client, PATIENCE, Pattern, Server, names_in, reset, temporaries, wait_for, wait_until,
-};
+use crate::support::{Client, PATIENCE, Pattern, Server, names_in, reset, temporaries, wait_until};
 use crate::watch::watch;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// GlusterFS takes no address of the loopback network.
 const ADDRESS: &str = "10.77.0.1";
+/// How long clients work at the same few files: a put takes some twenty times as long as on a disk.
+const TIME: Duration = Duration::from_secs(6);
 /// Where its daemons keep what they keep, whatever they are told.
 const KEPT: [&str; 3] = ["/var/lib/glusterd", "/run", "/var/log/glusterfs"];
 
@@ -258,10 +258,11 @@ pub(crate) fn uploads_go_on() {
     for (number, file) in files.iter().enumerate() {
         client.write(&format!("d/{number}"), file);
     }
-    running = client.at(&addresses[1..]).spawn("put -r d\n");
-    wait_for("some of them", || {
-        let there = fs::read_dir(servers[1].path("d")).ok()?;
-        (there.count() > 5).then_some(())
+    let client = client.at(&addresses[1..]);
+    running = client.spawn("put -r d\n");
+    wait_until("some of them", || {
+        let there = fs::read_dir(servers[1].path("d"));
+        running.has_ended() || there.is_ok_and(|there| there.count() > 5)
     });
     servers[1].signal(Signal::KILL);
     servers[1].ended();
@@ -325,9 +326,9 @@ pub(crate) fn resume_elsewhere() {
 pub(crate) fn atomic() {
     let volume = Volume::the();
     let all = servers();
-    watch(&all.each_ref());
+    watch(&all.each_ref(), TIME, 100);
     volume.kill_brick(2);
     let all = servers();
-    watch(&all.each_ref());
+    watch(&all.each_ref(), TIME, 100);
     volume.heal();
 }

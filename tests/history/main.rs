@@ -6,13 +6,16 @@ mod register;
 mod support;
 mod watch;
 
+use std::time::Duration;
 use support::Server;
 use watch::watch;
+
+const TIME: Duration = Duration::from_secs(2);
 
 #[test]
 fn one_server_keeps_files_atomic() {
     let server = Server::with(&["--anonymous", "full"]);
-    watch(&[&server]);
+    watch(&[&server], TIME, 200);
 }
 
 #[test]
@@ -22,5 +25,5 @@ fn three_servers_over_one_folder_keep_files_atomic() {
         one.beside(&["--anonymous", "full"]),
         one.beside(&["--anonymous", "full"]),
     );
-    watch(&[&one, &two, &three]);
+    watch(&[&one, &two, &three], TIME, 200);
 }

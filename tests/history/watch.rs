@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 const CLIENTS: u64 = 16;
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const TIME: Duration = Duration::from_secs(2);
 
 /// The longest content, in bytes: more than goes over a connection at once.
 const LONGEST: u64 = 300_000;
 /// What stands before a content: its number and its hash.
 const HEAD: usize = 8 + 32;
 
-/// Lets the clients work at these servers over one folder, and checks what they saw.
+/// Lets the clients work for a while at these servers over one folder, and checks what they saw, which must be no less than
+/// so many acts.
 #[track_caller]
-pub(crate) fn watch(servers: &[&Server]) {
+pub(crate) fn watch(servers: &[&Server], time: Duration, least: usize) {
     for name in NAMES {
         servers[0].write(name, content(0, 1000));
     }
@@ -29,7 +29,7 @@ pub(crate) fn watch(servers: &[&Server]) {
             .zip(servers.iter().cycle())
             .map(|(seed, server)| {
                 let last = &last;
-                scope.spawn(move || client(server, seed, start, last))
+                scope.spawn(move || client(server, seed, (start, time), last))
             });
         let clients: Vec<_> = clients.collect();
         let ends = clients.into_iter().map(thread::ScopedJoinHandle::join);
@@ -54,7 +54,7 @@ pub(crate) fn watch(servers: &[&Server]) {
         "{all} acts of {CLIENTS} clients at {} servers",
         servers.len()
     );
-    assert!(all > 200, "only {all} acts");
+    assert!(all > least, "only {all} acts");
     wait_until("nothing to be left of uploads", || {
         temporaries(&servers[0].root).is_empty()
     });
@@ -64,11 +64,16 @@ pub(crate) fn watch(servers: &[&Server]) {
 }
 
 /// Puts and gets for a while. What it saw of each name.
-fn client(server: &Server, seed: u64, start: Instant, last: &AtomicU64) -> [Vec<Act>; 3] {
+fn client(
+    server: &Server,
+    seed: u64,
+    (start, time): (Instant, Duration),
+    last: &AtomicU64,
+) -> [Vec<Act>; 3] {
     let mut dice = Dice(seed);
     let mut seen = <[Vec<Act>; 3]>::default();
     let mut raw = server.login();
-    while start.elapsed() < TIME {
+    while start.elapsed() < time {
         let at = dice.index(NAMES.len());
         let name = NAMES[at];
         let began = start.elapsed();

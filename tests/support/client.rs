@@ -133,6 +133,13 @@ impl Running {
         );
     }
 
+    /// Whether it has ended.
+    #[track_caller]
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it has not been waited for");
+        child.try_wait().expect("its status").is_some()
+    }
+
     /// Waits for its end. What it writes must fit into a pipe (64 KiB).
     #[track_caller]
     pub(crate) fn output(mut self) -> Output {
