@@ -78,6 +78,7 @@ fn places_are_given_back_to_the_clients_address() {
         raw.expect(220);
         raw.run("QUIT", 221);
         raw.expect_closed();
+        drop(raw);
         server.wait_for_log(&["127.0.0.21:40000 disconnected"]);
         server.wait_for_footprint(&rest);
     }
@@ -85,7 +86,10 @@ fn places_are_given_back_to_the_clients_address() {
 
 #[test]
 fn accounts_are_let_in_from_where_the_client_is() {
-    let users = UsersFile::new(&account("ann", "permissions = \"read\"\nallow-from = [\"127.0.0.21\"]"));
+    let users = UsersFile::new(&account(
+        "ann",
+        "permissions = \"read\"\nallow-from = [\"127.0.0.21\"]",
+    ));
     let server = users.server(&[&FROM[..], &["--plain-passwords"]].concat());
     for (client, code) in [("127.0.0.21", 230), ("127.0.0.22", 530)] {
         let mut raw = passed_on(&server, &bytes(Version::Two, client));

@@ -134,6 +134,8 @@ fn go_inside() -> ExitCode {
     let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
     let this = std::env::current_exe().expect("the path of this program");
     let mut command = spaces();
+    // The first process in there has to wait for the daemons that others leave behind, or they would never be quite gone.
+    command.args(["sh", "-c", "\"$0\" \"$@\"; exit $?"]);
     command.arg(this).args(std::env::args_os().skip(1));
     command.env(INSIDE, "1").env("TMPDIR", folder.path());
     let status = command.status().expect("unshare runs");
