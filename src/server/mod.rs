@@ -104,6 +104,11 @@ impl Server {
         )?;
         let tls = Tls::open(config.tls.clone())?;
         let entrances = Entrances::open(config.address, config.tls_address)?;
+        if !config.proxies.is_empty() && config.public_address.is_none() {
+            log::warn!(
+                "clients behind a balancer are told the address that it connects to; --public-address names theirs"
+            );
+        }
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
