@@ -21,6 +21,19 @@ pub(super) struct Peer {
     pub(super) proxied: bool,
 }
 
+impl Peer {
+    /// The address of this host where data listeners are for this client: the one that its control connection came in on. That is
+    /// none for clients behind a balancer, who are told the public one: there, if this host has it itself, or else at all of this
+    /// host's, since it is not known which of them the public one leads to.
+    pub(super) fn local(&self, socket: &TcpStream, public: Option<Ipv4Addr>) -> io::Result<IpAddr> {
+        Ok(match public.filter(|_| self.proxied) {
+            None => socket.local_addr()?.ip().to_canonical(),
+            Some(public) if TcpListener::bind((public, 0)).is_ok() => public.into(),
+            Some(_) => Ipv4Addr::UNSPECIFIED.into(),
+        })
+    }
+}
+
 impl Shared {
     /// Whether a connection from there begins with a header of the PROXY protocol.
     pub(super) fn is_balancer(&self, address: IpAddr) -> bool {
@@ -65,16 +78,6 @@ impl Shared {
             address: source,
             proxied: true,
         }))
-    }
-}
-
-/// Where the data listeners of a client are that comes through a balancer: the address that it is told, if this host has it
-/// itself, or else all of this host's, since it is not known which of them the public one leads to.
-pub(super) fn data_address(public: Option<Ipv4Addr>, local: IpAddr) -> IpAddr {
-    match public {
-        None => local,
-        Some(public) if TcpListener::bind((public, 0)).is_ok() => public.into(),
-        Some(_) => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
 

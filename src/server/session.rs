@@ -5,7 +5,7 @@ use super::data::DataSource;
 use super::entrance::Entrance;
 use super::login::Login;
 use super::protection::{self, Protection};
-use super::proxy::{self, Peer};
+use super::proxy::Peer;
 use super::root::{PathError, Root, VirtualPath};
 use super::users::ANONYMOUS;
 use super::{Config, Shared, checksum, content, files, info, listing, login, ports};
@@ -69,20 +69,19 @@ pub(super) struct Session<'s> {
 
 /// Serves a client until it leaves.
 pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: Peer, entrance: Entrance) {
-    let began = Instant::now();
-    log::info!("{} connected", peer.address);
+    let (began, client) = (Instant::now(), peer.address);
+    log::info!("{client} connected");
     let (outcome, control) = match Session::new(shared, socket, peer) {
         Ok(mut session) => {
             let served = session.serve(entrance);
             let outcome = served.unwrap_or_else(|error| session.lost(&error));
             // All else that it holds is given back before the end of its connection is waited for.
-            (outcome, Some(session.into_control()))
+            (outcome, Some(session.control))
         }
         Err(error) => (error.to_string(), None),
     };
     log::info!(
-        "{} disconnected after {:.3} s: {outcome}",
-        peer.address,
+        "{client} disconnected after {:.3} s: {outcome}",
         began.elapsed().as_secs_f64()
     );
     if let Some(control) = control {
@@ -92,11 +91,8 @@ pub(super) fn run(shared: &Shared, socket: Arc<TcpStream>, peer: Peer, entrance:
 
 impl<'s> Session<'s> {
     fn new(shared: &'s Shared, socket: Arc<TcpStream>, peer: Peer) -> io::Result<Self> {
-        let mut local = socket.local_addr()?.ip().to_canonical();
         let config = shared.config();
-        if peer.proxied {
-            local = proxy::data_address(config.public_address, local);
-        }
+        let local = peer.local(&socket, config.public_address)?;
         Ok(Self {
             shared,
             control: Control::new(Stream::Plain(socket), config.limits.idle)?,
@@ -200,10 +196,6 @@ impl<'s> Session<'s> {
         }
         let limit = self.config.limits.login;
         Some(*self.login_by.get_or_insert_with(|| Instant::now() + limit))
-    }
-
-    fn into_control(self) -> Control {
-        self.control
     }
 
     fn close(&mut self, why: &str) -> io::Result<String> {

@@ -218,28 +218,46 @@ fn events(errors: &[u8], kind: &str) -> Vec<Value> {
     all.filter(|event: &Value| event["event"] == kind).collect()
 }
 
-/// One large file and many small ones, while a brick is killed and then a server.
+/// One large file and many small ones, while a brick is killed and then two of the servers.
 pub(crate) fn uploads_go_on() {
-    const SIZE: u64 = 12_000_000;
-    let volume = Volume::the();
     let mut servers = servers();
-    let addresses = servers.each_ref().map(|server| server.address);
-    let client = Client::of(&addresses).with(&[
-        "--json",
-        "--limit-rate",
-        "2M",
-        "--retry-wait",
-        "100",
-        "--retries",
-        "6",
-        "--jobs",
-        "3",
-    ]);
-    let large = Pattern::bytes(99, SIZE);
-    client.write("large", &large);
-    let mut running = client.spawn("put large\n");
+    let large = a_large_file(&mut servers);
+    let small = small_files(&mut servers);
+    // On the bricks that were there, and on all of them later.
+    for healed in [false, true] {
+        if healed {
+            Volume::the().heal();
+        }
+        for server in &servers {
+            assert!(server.read("large") == large, "another file");
+            for (number, file) in small.iter().enumerate() {
+                let there = server.read(&format!("d/{number}"));
+                assert!(there == *file, "another {number}");
+            }
+        }
+    }
+    // What a server left of small files is hidden, and for the sweep.
+    let rows = servers[2].login().rows("NLST d");
+    assert_eq!(rows.len(), small.len());
+    assert_eq!(names_in(&servers[2].root), ["d", "large"]);
+}
+
+/// A client that has time between the attempts for what another machine has to find out.
+fn patient(servers: &[Server]) -> Client {
+    let addresses: Vec<_> = servers.iter().map(|server| server.address).collect();
+    let flags = "--json --limit-rate 2M --retry-wait 100 --retries 6 --jobs 3";
+    Client::of(&addresses).with(&flags.split(' ').collect::<Vec<_>>())
+}
+
+/// The first server dies in the midst of it, and a brick before.
+fn a_large_file(servers: &mut [Server; 3]) -> Vec<u8> {
+    const SIZE: u64 = 12_000_000;
+    let client = patient(servers);
+    let file = Pattern::bytes(99, SIZE);
+    client.write("large", &file);
+    let running = client.spawn("put large\n");
     wait_for_part(&servers[0], SIZE / 10);
-    volume.kill_brick(1);
+    Volume::the().kill_brick(1);
     wait_for_part(&servers[0], SIZE / 3);
     servers[0].signal(Signal::KILL);
     servers[0].ended();
@@ -250,16 +268,20 @@ pub(crate) fn uploads_go_on() {
     let number = |key: &str| sent[0][key].as_u64().unwrap_or_default();
     assert!(number("resumed_at") > SIZE / 10, "{sent:?}");
     assert_eq!(number("resumed_at") + number("bytes"), SIZE);
-    servers[1].wait_for_log(&[&format!("STOR /large {} bytes", number("bytes")), "226"]);
+    let logged = format!("STOR /large {} bytes", number("bytes"));
+    servers[1].wait_for_log(&[&logged, "226"]);
+    file
+}
 
-    // Of the small ones those count that were acknowledged, and all have to be in the end.
+/// The second server dies in the midst of them. All that were acknowledged are there, and in the end that is all.
+fn small_files(servers: &mut [Server; 3]) -> Vec<Vec<u8>> {
+    let client = patient(&servers[1..]);
     let files: Vec<_> = (0..40).map(|seed| Pattern::bytes(seed, 200_000)).collect();
     fs::create_dir(client.folder().join("d")).expect("a folder");
     for (number, file) in files.iter().enumerate() {
         client.write(&format!("d/{number}"), file);
     }
-    let client = client.at(&addresses[1..]);
-    running = client.spawn("put -r d\n");
+    let mut running = client.spawn("put -r d\n");
     wait_until("some of them", || {
         let there = fs::read_dir(servers[1].path("d"));
         running.has_ended() || there.is_ok_and(|there| there.count() > 5)
@@ -269,25 +291,9 @@ pub(crate) fn uploads_go_on() {
     let output = running.output();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert_eq!(events(&output.stderr, "sent").len(), files.len(), "{said}");
-    // On the bricks that were there, and on all of them later.
-    for healed in [false, true] {
-        if healed {
-            volume.heal();
-        }
-        for server in &servers {
-            assert!(server.read("large") == large, "another file");
-            for (number, file) in files.iter().enumerate() {
-                assert!(
-                    server.read(&format!("d/{number}")) == *file,
-                    "another {number}"
-                );
-            }
-        }
-    }
-    // What the second one left of small files is hidden, and for the sweep.
-    assert_eq!(servers[2].login().rows("NLST d").len(), files.len());
-    assert_eq!(names_in(&servers[2].root), ["d", "large"]);
+    let sent = events(&output.stderr, "sent");
+    assert_eq!(sent.len(), files.len(), "{said}");
+    files
 }
 
 pub(crate) fn resume_elsewhere() {
