@@ -46,6 +46,11 @@ fn address() {
 }
 
 #[test]
+fn proxy() {
+    run("proxy", 5000, targets::proxy);
+}
+
+#[test]
 fn users_file() {
     run("users_file", 5000, targets::users_file);
 }

@@ -14,6 +14,7 @@ use multi_client_ftp::protocol::address::{
 };
 use multi_client_ftp::protocol::command::{Command, CommandError, Epsv};
 use multi_client_ftp::protocol::entry::{Entry, FactSet, Kind};
+use multi_client_ftp::protocol::proxy::{Header, Version};
 use multi_client_ftp::protocol::reply::{
     MAX_REPLY_LINE, MAX_REPLY_LINES, Reply, ReplyCode, ReplyError,
 };
@@ -175,6 +176,26 @@ pub fn address(bytes: &[u8]) {
     let port: Result<Command, CommandError> = format!("PORT {text}").parse();
     let is_address = text.trim_ascii().parse::<HostPort>().is_ok();
     assert_eq!(port.is_ok(), is_address);
+}
+
+/// What a load balancer says in front of a connection.
+pub fn proxy(bytes: &[u8]) {
+    let mut rest = bytes;
+    let Ok(header) = Header::read(&mut rest) else {
+        return;
+    };
+    // As long as it may be.
+    assert!(bytes.len() - rest.len() <= 16 + 2048);
+    for version in [Version::One, Version::Two] {
+        let mut written = Vec::new();
+        let outcome = header.write_to(version, &mut written);
+        outcome.expect("what was read can be written");
+        written.extend_from_slice(b"USER me");
+        let mut rest = &written[..];
+        let again = Header::read(&mut rest);
+        assert_eq!(again.expect("what was written can be read"), header);
+        assert_eq!(rest, b"USER me");
+    }
 }
 
 /// The file with the accounts.

@@ -5,6 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use multi_client_ftp::client::connection::Limits;
 use multi_client_ftp::client::error::Trouble;
 use multi_client_ftp::client::events::{self, Event, Failure};
+use multi_client_ftp::client::hosts::Hosts;
 use multi_client_ftp::client::oneshot::{Call, OneShot};
 use multi_client_ftp::client::prompt::Source;
 use multi_client_ftp::client::target::Target;
@@ -50,10 +51,11 @@ const USAGE: &str = "ftp-client [OPTIONS] [URL]
 #[derive(Debug, Parser)]
 #[command(name = "ftp-client", version)]
 struct Args {
-    /// The server's name or address, if there is no URL [default: 127.0.0.1]
-    #[arg(long, conflicts_with = "server")]
+    /// The server's name or address, if there is no URL; several over one folder are tried in turn, where one cannot be
+    /// reached or dies in the midst of a transfer: a,b:2121,[::1]:2121 [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST,...", conflicts_with = "server")]
     host: Option<String>,
-    /// The server's control port, if there is no URL [default: 8080]
+    /// The control port of servers that are named without one, if there is no URL [default: 8080]
     #[arg(long, conflicts_with = "server")]
     port: Option<u16>,
     /// Who logs in; if not given, the user that ~/.netrc has for the server, or anonymous
@@ -72,6 +74,10 @@ struct Args {
     /// The most bytes that are moved in a second, over all connections together: 500K, 2M
     #[arg(long, global = true, value_name = "RATE", value_parser = parse_rate)]
     limit_rate: Option<u64>,
+    /// Open data connections where the server's 227 says, as behind a load balancer that they do not go through; otherwise
+    /// they go to the server's own address
+    #[arg(long, global = true)]
+    follow_pasv: bool,
     /// How often a transfer is tried again, after 1 s, 2 s, 4 s, when what went wrong may go right later
     #[arg(long, global = true, value_name = "N", default_value_t = 3)]
     retries: u32,
@@ -227,8 +233,10 @@ fn run(args: Args) -> Result<()> {
     let target = match &args.server {
         Some(server) => Target::parse(server)?,
         None => Target {
-            host: args.host.clone().unwrap_or_else(|| HOST.to_owned()),
-            port: args.port.unwrap_or(PORT),
+            hosts: Hosts::parse(
+                args.host.as_deref().unwrap_or(HOST),
+                args.port.unwrap_or(PORT),
+            )?,
             implicit_tls: false,
             user: None,
             folder: None,
@@ -258,8 +266,7 @@ fn options(args: Args, mut target: Target, downloads: &str) -> Result<Options> {
     let downloads = args.downloads.unwrap_or_else(|| PathBuf::from(downloads));
     let state = places::state().unwrap_or_else(|| downloads.clone());
     let mut options = Options {
-        host: String::new(),
-        port: 0,
+        hosts: target.hosts.clone(),
         implicit_tls: false,
         tls: args.tls,
         trust: Arc::new(Trust::new(&state, args.accept_new, args.fingerprint)),
@@ -270,6 +277,7 @@ fn options(args: Args, mut target: Target, downloads: &str) -> Result<Options> {
         verify: args.verify,
         jobs: args.jobs.into(),
         pace: args.limit_rate.map(|rate| Arc::new(Pace::new(rate))),
+        follow_pasv: args.follow_pasv,
         retries: args.retries,
         retry_wait: Duration::from_millis(args.retry_wait),
         limits: Limits {

@@ -103,6 +103,8 @@ pub struct Connection {
     pub(super) tls: Option<SessionTls>,
     /// How fast the data may flow; all connections of the client share it.
     pub pace: Option<Arc<Pace>>,
+    /// Whether data connections go where a 227 says, and not where the control connection goes. Then there is no `EPSV`.
+    follows_pasv: bool,
     /// What the server is known to do.
     pub abilities: Abilities,
 }
@@ -170,6 +172,7 @@ impl Connection {
             pulses: 0,
             tls: None,
             pace: None,
+            follows_pasv: false,
             abilities: Abilities {
                 epsv: true,
                 mlsd: true,

@@ -106,6 +106,16 @@ pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
     )
 }
 
+/// Whether another server over the same folder may well give what this one did not: it is down, full, or stopped in the midst
+/// of it. A refusal, and doubts about who it is, are for the user to hear.
+#[must_use]
+pub(super) fn may_be_had_elsewhere(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(Trouble::Connect(_) | Trouble::Busy(_) | Trouble::Lost(_) | Trouble::TimedOut(_))
+    )
+}
+
 /// Whether the server has no more room for this connection, so that one connection less may be what helps.
 #[must_use]
 pub(super) fn is_crowded(error: &anyhow::Error) -> bool {

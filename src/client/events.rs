@@ -1,12 +1,15 @@
 //! What the client tells on standard error: lines for people, or with `--json` an object a line for programs.
 
+mod object;
+
 use super::error::{Trouble, exit_code};
+use super::hosts::Host;
 use super::transfer::Moved;
 use super::{progress, text};
 use crate::json::Object;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -38,6 +41,10 @@ pub enum Event {
         /// It is the same session as before, over a new connection.
         again: bool,
     },
+    /// One of several servers cannot be had.
+    HostFailed(Host, Failure),
+    /// One of several servers is the one from now on.
+    Using(Host),
     /// The session is in this folder of the server now.
     Entered(String),
     /// A file has come.
@@ -217,105 +224,6 @@ impl Event {
             self.tell();
         }
     }
-
-    /// The event for programs: its name as `event`, and what belongs to it.
-    fn object(&self) -> Object {
-        let event = |name: &str| Object::default().with("event", name);
-        match self {
-            Self::Connected {
-                host,
-                port,
-                user,
-                again,
-            } => event("connected")
-                .with("host", host.as_str())
-                .with("port", u64::from(*port))
-                .with("user", user.as_str())
-                .with("again", *again),
-            Self::Entered(remote) => event("entered").with("remote", remote.as_str()),
-            Self::Got {
-                remote,
-                local,
-                moved,
-            } => with_moved(event("got"), remote, local.as_deref(), moved),
-            Self::Sent {
-                remote,
-                local,
-                moved,
-            } => with_moved(event("sent"), remote, local.as_deref(), moved),
-            Self::Added {
-                remote,
-                local,
-                moved,
-            } => with_moved(event("added"), remote, Some(local), moved),
-            Self::Total {
-                down,
-                files,
-                of,
-                bytes,
-                took,
-            } => event("total")
-                .with("verb", if *down { "get" } else { "put" })
-                .with("files", *files)
-                .with("of", *of)
-                .with("bytes", *bytes)
-                .with("seconds", *took),
-            Self::Removed(remote) => event("removed").with("remote", remote.as_str()),
-            Self::RemovedHere(path) => event("removed").with("local", path.display().to_string()),
-            Self::Mirrored {
-                remote,
-                files,
-                of,
-                same,
-                removed,
-                bytes,
-                took,
-            } => event("mirrored")
-                .with("remote", remote.as_str())
-                .with("files", *files)
-                .with("of", *of)
-                .with("same", *same)
-                .with("removed", *removed)
-                .with("bytes", *bytes)
-                .with("seconds", *took),
-            Self::Made(remote) => event("made").with("remote", remote.as_str()),
-            Self::Renamed { from, to } => event("renamed")
-                .with("from", from.as_str())
-                .with("to", to.as_str()),
-            Self::ModeSet { remote, mode } => event("mode")
-                .with("remote", remote.as_str())
-                .with("mode", format!("{mode:04o}")),
-            Self::Retry {
-                remote,
-                failure,
-                wait,
-                attempt,
-                of,
-            } => with_failure(event("retry").with("remote", remote.as_str()), failure)
-                .with("wait", *wait)
-                .with("attempt", u64::from(*attempt))
-                .with("of", u64::from(*of)),
-            Self::Failed(failure) => with_failure(event("error"), failure).with("final", false),
-            Self::Ended(failure) => with_failure(event("error"), failure).with("final", true),
-            Self::Message(text) => event("message").with("text", text.as_str()),
-        }
-    }
-}
-
-fn with_moved(object: Object, remote: &str, local: Option<&Path>, moved: &Moved) -> Object {
-    object
-        .with("remote", remote)
-        .with("local", local.map(|path| path.display().to_string()))
-        .with("bytes", moved.bytes)
-        .with("seconds", moved.took)
-        .with("resumed_at", moved.resumed_at)
-}
-
-fn with_failure(object: Object, failure: &Failure) -> Object {
-    object
-        .with("error", failure.text.as_str())
-        .with("exit_code", u64::from(failure.exit_code))
-        .with("reply", failure.reply.map(u64::from))
 }
 
 impl fmt::Display for Event {
@@ -325,6 +233,10 @@ impl fmt::Display for Event {
             Self::Connected {
                 host, port, user, ..
             } => write!(f, "connected to {host} port {port} as {user}"),
+            Self::HostFailed(host, failure) => {
+                write!(f, "{host} failed: {}", failure.text)
+            }
+            Self::Using(host) => write!(f, "using {host}"),
             Self::Entered(folder) => write!(f, "now in {folder}"),
             Self::Got {
                 remote,

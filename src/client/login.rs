@@ -1,8 +1,10 @@
 //! Who the user is, and what the server can do.
 
 use super::connection::{Abilities, Connection};
-use super::error::{Trouble, accepted};
-use super::{ANONYMOUS, Client, Options, PASSWORD_VARIABLE, netrc, text};
+use super::error::{Trouble, accepted, may_be_had_elsewhere};
+use super::events::{Event, Failure};
+use super::hosts::Host;
+use super::{ANONYMOUS, Client, Options, PASSWORD_VARIABLE, interrupt, netrc, text};
 use crate::copy::Checksum;
 use crate::protocol::command::{Arg, Command, Password};
 use crate::protocol::hash::HashAlgorithm;
@@ -135,25 +137,72 @@ pub(super) struct Login {
     pub(super) options: Options,
     password: Option<Password>,
     folder: Option<String>,
-    /// What is known of the server.
-    known: Option<Abilities>,
+    /// What is known of which server.
+    known: Option<(Host, Abilities)>,
 }
 
 impl Login {
-    /// Connects, logs in and goes to the folder.
+    /// Connects, logs in and goes to the folder, at the first of the servers where that can be done. The one that was
+    /// reached last is tried first. `password` is asked with the server's name.
     ///
     /// # Errors
-    /// See [`Connection::open`] and [`Connection::login`]; or the folder is not there.
-    pub(super) fn dial(&self, password: impl FnOnce() -> Result<Password>) -> Result<Connection> {
-        let Options {
-            host, port, limits, ..
-        } = &self.options;
+    /// See [`Connection::open`] and [`Connection::login`]; or the folder is not there. Of several servers that were all
+    /// tried in vain, the error names all.
+    pub(super) fn dial(
+        &self,
+        mut password: impl FnMut(&str) -> Result<Password>,
+    ) -> Result<Connection> {
+        let hosts = &self.options.hosts;
+        let several = hosts.all().len() > 1;
+        let mut failures = Vec::new();
+        for host in hosts.in_turn() {
+            let error = match self.dial_one(host, || password(&host.name)) {
+                Ok(connection) => {
+                    if !failures.is_empty() || host != hosts.current() {
+                        Event::Using(host.clone()).tell();
+                    }
+                    hosts.settle(host);
+                    return Ok(connection);
+                }
+                Err(error) => error,
+            };
+            if !several || interrupt::is_raised() || !may_be_had_elsewhere(&error) {
+                return Err(error);
+            }
+            Event::HostFailed(host.clone(), Failure::from(&error)).tell();
+            failures.push(format!("{host}: {error:#}"));
+        }
+        let text = format!(
+            "none of the servers can be reached: {}",
+            failures.join("; ")
+        );
+        Err(Trouble::Connect(text).into())
+    }
+
+    /// The same at the server alone that was reached last: for a further connection beside others that are there.
+    ///
+    /// # Errors
+    /// See [`Self::dial`].
+    pub(super) fn dial_beside(&self) -> Result<Connection> {
+        self.dial_one(self.options.hosts.current(), || self.password())
+    }
+
+    fn dial_one(
+        &self,
+        host: &Host,
+        password: impl FnOnce() -> Result<Password>,
+    ) -> Result<Connection> {
+        let Options { limits, .. } = &self.options;
         let trust = self.options.implicit_tls.then_some(&*self.options.trust);
-        let mut connection = Connection::open(host, *port, *limits, trust)?;
-        connection.ask_for_tls(&self.options)?;
+        let mut connection = Connection::open(&host.name, host.port, *limits, trust)?;
+        connection.ask_for_tls(host, &self.options)?;
         connection.pace.clone_from(&self.options.pace);
+        if self.options.follow_pasv {
+            connection.follow_pasv();
+        }
         let (user, tls) = (&self.options.user, self.options.tls);
-        if let Some(known) = self.known.as_ref().filter(|known| known.prepares > 1) {
+        let known = self.known.as_ref().filter(|(of, _)| of == host);
+        if let Some((_, known)) = known.filter(|(_, known)| known.prepares > 1) {
             let (password, folder) = (self.password.as_ref(), self.folder.as_deref());
             connection.login_again(user, password, folder, known)?;
             connection.protect_data(tls)?;
@@ -196,16 +245,14 @@ impl Login {
         let folder = self.folder.as_deref().unwrap_or_default();
         let local = local.canonicalize().unwrap_or_else(|_| local.to_owned());
         let Options {
-            host,
-            port,
-            user,
-            state,
-            ..
+            hosts, user, state, ..
         } = &self.options;
+        // Whichever of the servers it began at, another goes on.
+        let hosts = hosts.key();
         let mut checksum = Checksum::new(HashAlgorithm::Sha256);
         write!(
             checksum,
-            "{host}\0{port}\0{user}\0{folder}\0{remote}\0{}",
+            "{hosts}\0{user}\0{folder}\0{remote}\0{}",
             local.display()
         )?;
         Ok(Some(state.join("uploads").join(checksum.finish())))
@@ -222,19 +269,25 @@ impl Client {
             known: self
                 .connection
                 .as_ref()
-                .map(|connection| connection.abilities.clone()),
+                .map(|connection| connection.abilities.clone())
+                .map(|known| (self.options.hosts.current().clone(), known)),
         }
     }
 
-    /// The password of the user, from where it is to be had without asking, or from the terminal.
-    pub(super) fn ask_password(&mut self) -> Result<Password> {
+    /// The password of the user at this server, from where it is to be had without asking, or from the terminal.
+    pub(super) fn ask_password(&mut self, host: &str) -> Result<Password> {
         if let Some(password) = &self.password {
             return Ok(password.clone());
         }
-        let (host, user) = (&self.options.host, &self.options.user);
+        let user = &self.options.user;
         let from_environment = std::env::var_os(PASSWORD_VARIABLE)
             // It was set for the server on the command line, and is nobody else's business.
-            .filter(|_| *host == self.first_host);
+            .filter(|_| {
+                self.first_hosts
+                    .all()
+                    .iter()
+                    .any(|first| first.name == host)
+            });
         let password = if user == ANONYMOUS {
             Zeroizing::new("anonymous@".to_owned())
         } else if let Some(password) = from_environment {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod events;
 pub mod glob;
 pub mod history;
+pub mod hosts;
 pub mod interrupt;
 mod jobs;
 pub mod listing;
@@ -40,6 +41,7 @@ use commands::Verb;
 use connection::{Connection, Limits};
 use error::Trouble;
 use events::{Event, Failure};
+use hosts::{Host, Hosts};
 use names::Names;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -58,10 +60,8 @@ pub const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
 /// What the client was started with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The server's name or address.
-    pub host: String,
-    /// Its control port.
-    pub port: u16,
+    /// The server, or several over one folder.
+    pub hosts: Hosts,
     /// Whether connections begin with TLS there.
     pub implicit_tls: bool,
     /// Whether there is TLS.
@@ -82,6 +82,8 @@ pub struct Options {
     pub jobs: usize,
     /// How fast all of them together may move data.
     pub pace: Option<Arc<Pace>>,
+    /// Whether data connections go where a 227 says.
+    pub follow_pasv: bool,
     /// How often a transfer is tried again when what went wrong may go right later.
     pub retries: u32,
     /// How long the wait before the first of these is; each further one is twice as long.
@@ -95,8 +97,8 @@ pub struct Options {
 pub struct Client {
     options: Options,
     password: Option<Password>,
-    /// The host that the environment's password is for.
-    first_host: String,
+    /// The servers that the environment's password is for.
+    first_hosts: Hosts,
     connection: Option<Connection>,
     /// The user wants no connection.
     closed: bool,
@@ -113,7 +115,7 @@ impl Client {
     pub fn open(options: Options) -> Result<Self> {
         let mut client = Self {
             folder: options.folder.clone(),
-            first_host: options.host.clone(),
+            first_hosts: options.hosts.clone(),
             options,
             password: None,
             connection: None,
@@ -135,8 +137,7 @@ impl Client {
     #[must_use]
     pub fn target(&self) -> Target {
         Target {
-            host: self.options.host.clone(),
-            port: self.options.port,
+            hosts: self.options.hosts.clone(),
             implicit_tls: self.options.implicit_tls,
             user: Some(self.options.user.clone()).filter(|user| user != ANONYMOUS),
             folder: self.folder.clone().filter(|folder| folder != "/"),
@@ -291,19 +292,17 @@ impl Client {
 
     /// The news that there is a session.
     fn connected(&self, again: bool) -> Event {
-        let Options {
-            host, port, user, ..
-        } = &self.options;
+        let Host { name, port } = self.options.hosts.current();
         Event::Connected {
-            host: host.clone(),
+            host: name.clone(),
             port: *port,
-            user: user.clone(),
+            user: self.options.user.clone(),
             again,
         }
     }
 
     fn dial(&mut self) -> Result<Connection> {
-        self.login().dial(|| self.ask_password())
+        self.login().dial(|host| self.ask_password(host))
     }
 
     /// Tells of a failure after which the session goes on.

@@ -124,11 +124,10 @@ impl Client {
         {
             text::say(line);
         }
-        let Options {
-            host, port, user, ..
-        } = &self.options;
+        let Options { hosts, user, .. } = &self.options;
+        let host = hosts.current();
         text::say(&format!(
-            "Connected to {host} port {port} as {user}. Type help for the verbs, exit to leave."
+            "Connected to {host} as {user}. Type help for the verbs, exit to leave."
         ));
     }
 }

@@ -1,6 +1,7 @@
 //! Where to connect to: what a URL, a bookmark or `open` says.
 
 use super::error::Trouble;
+use super::hosts::{Host, Hosts};
 use super::words::Word;
 use super::{ANONYMOUS, Options, PASSWORD_VARIABLE, bookmarks, netrc};
 use anyhow::{Result, bail};
@@ -15,10 +16,8 @@ pub const FTPS_PORT: u16 = 990;
 /// A server, and perhaps a user and a folder there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The server's name or address.
-    pub host: String,
-    /// Its control port.
-    pub port: u16,
+    /// The server, or several over one folder.
+    pub hosts: Hosts,
     /// Whether connections begin with TLS there.
     pub implicit_tls: bool,
     /// Who logs in.
@@ -85,8 +84,7 @@ impl Place {
         Ok(Self {
             server: Target {
                 implicit_tls,
-                host,
-                port: url.port().unwrap_or(port),
+                hosts: Hosts::one(host, url.port().unwrap_or(port)),
                 user: Some(user).filter(|user| !user.is_empty()),
                 folder: None,
             },
@@ -112,17 +110,19 @@ impl Target {
         Ok(Place::from_url(text)?.into())
     }
 
-    /// The target as a URL that [`Self::from_url`] reads. `None` if it cannot be one, as with an odd host name.
+    /// The target as a URL that [`Self::from_url`] reads. `None` if it cannot be one, as with an odd host name or several
+    /// of them.
     #[must_use]
     pub fn to_url(&self) -> Option<String> {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
+        let Host { name, port } = self.hosts.current();
+        let host = if name.contains(':') {
+            format!("[{name}]")
         } else {
-            self.host.clone()
+            name.clone()
         };
         let scheme = if self.implicit_tls { "ftps" } else { "ftp" };
         let mut url = Url::parse(&format!("{scheme}://{host}")).ok()?;
-        url.set_port(Some(self.port)).ok()?;
+        url.set_port(Some(*port)).ok()?;
         url.set_username(self.user.as_deref().unwrap_or_default())
             .ok()?;
         if let Some(folder) = &self.folder {
@@ -194,10 +194,11 @@ impl Options {
     pub fn aim(&mut self, target: Target) -> Result<()> {
         self.user = match target.user {
             Some(user) => user,
-            None => netrc::login(&target.host)?.unwrap_or_else(|| ANONYMOUS.to_owned()),
+            None => {
+                netrc::login(&target.hosts.current().name)?.unwrap_or_else(|| ANONYMOUS.to_owned())
+            }
         };
-        self.host = target.host;
-        self.port = target.port;
+        self.hosts = target.hosts;
         self.implicit_tls = target.implicit_tls;
         self.folder = target.folder;
         Ok(())
@@ -223,9 +224,12 @@ mod tests {
         }
         let target = Target::from_url("ftp://h.example/%2Fabs").unwrap();
         assert_eq!(target.folder.as_deref(), Some("/abs"));
-        assert_eq!((target.port, target.user), (21, None));
+        assert_eq!((target.hosts.current().port, target.user), (21, None));
         let target = Target::from_url("ftps://h.example/").unwrap();
-        assert_eq!((target.port, target.implicit_tls), (990, true));
+        assert_eq!(
+            (target.hosts.current().port, target.implicit_tls),
+            (990, true)
+        );
     }
 
     #[test]

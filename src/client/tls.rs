@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::error::Trouble;
+use super::hosts::Host;
 use super::trust::Trust;
 use super::{Options, interrupt};
 use crate::protocol::command::{Command, Mechanism, Protection};
@@ -137,14 +138,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks for TLS (`AUTH`), as far as `options` want it.
+    /// Asks the server for TLS (`AUTH`), as far as `options` want it.
     ///
     /// # Errors
     /// [`Trouble::Tls`]: there is none, and there has to be; or see [`Self::begin_tls`].
-    pub(super) fn ask_for_tls(&mut self, options: &Options) -> Result<()> {
-        let Options {
-            host, port, trust, ..
-        } = options;
+    pub(super) fn ask_for_tls(&mut self, server: &Host, options: &Options) -> Result<()> {
+        let Host { name: host, port } = server;
+        let trust = &options.trust;
         let must = match options.tls {
             _ if self.tls.is_some() => return Ok(()),
             TlsMode::Off => return Ok(()),

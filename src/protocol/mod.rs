@@ -8,6 +8,7 @@ pub mod argument;
 pub mod command;
 pub mod entry;
 pub mod hash;
+pub mod proxy;
 pub mod reply;
 pub mod row;
 pub mod site;

@@ -1,6 +1,7 @@
 //! What a server is to do, and what it does where nobody says anything else.
 
 use super::{Access, Durability, PassivePorts, PublicAddress, Sandbox, TlsOptions};
+use ipnet::IpNet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub struct Config {
     pub passive_ports: PassivePorts,
     /// What 227 tells clients of other networks, when they reach this host under another address than its own.
     pub public_address: Option<PublicAddress>,
+    /// Where load balancers are that say, by the PROXY protocol, whose each connection is.
+    pub proxies: Vec<IpNet>,
     /// What a login without a password may do; `None` lets nobody in.
     pub anonymous: Option<Access>,
     /// The file with the accounts, if there are any.
@@ -77,6 +80,7 @@ impl Default for Config {
             root: PathBuf::from("server_files"),
             passive_ports: PassivePorts::default(),
             public_address: None,
+            proxies: Vec::new(),
             anonymous: Some(Access::Write),
             users: None,
             durability: Durability::Full,

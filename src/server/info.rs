@@ -37,6 +37,10 @@ pub(super) fn feat(session: &mut Session<'_>) -> io::Result<Reply> {
         "XSHA1".to_owned(),
         "XSHA256".to_owned(),
     ];
+    // See `ports::epsv`.
+    let features = features
+        .into_iter()
+        .filter(|feature| !session.proxied || !feature.starts_with("EPSV"));
     let protection = protection::features(session).iter().copied();
     Ok(Reply::multi(
         ReplyCode::SYSTEM_STATUS,

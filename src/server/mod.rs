@@ -8,6 +8,8 @@ mod content;
 mod control;
 mod data;
 mod desk;
+mod dispatch;
+mod drain;
 mod entrance;
 mod failure;
 mod files;
@@ -24,6 +26,7 @@ mod notice;
 mod phase;
 mod ports;
 mod protection;
+mod proxy;
 mod public;
 mod record;
 mod root;
@@ -59,15 +62,14 @@ use notice::{Busy, Notice};
 use phase::Phase;
 use public::Public;
 use root::Root;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use sessions::Sessions;
 use status::Status;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use sweeper::Sweeper;
 use tls::Tls;
 use users::Users;
@@ -107,13 +109,6 @@ pub(crate) struct Shared {
 const STACK: usize = 256 * 1024;
 /// How long the accept loop rests when the system has no descriptor or memory for another connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
-/// How often a server that drains looks whether it is empty.
-const DRAIN_TICK: Duration = Duration::from_millis(20);
-/// How long sessions get to end after their transfers have been cut.
-const CUT_GRACE: Duration = Duration::from_secs(5);
-/// How long the process may take to end after its sessions, as a service manager is told.
-const END_GRACE: Duration = Duration::from_secs(5);
-
 impl Server {
     /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
     ///
@@ -136,6 +131,11 @@ impl Server {
         let notice = Notice::connect();
         // Ports and temporary names take some. Where they come from a device, it is opened now, and not in the sandbox.
         getrandom::u64().context("the system has no random numbers")?;
+        if !config.proxies.is_empty() && config.public_address.is_none() {
+            log::warn!(
+                "clients behind a balancer are told the address that it connects to; --public-address names theirs"
+            );
+        }
         // Before any thread is started: one that runs already is not held.
         sandbox::enter(&config)?;
         let shared = Shared {
@@ -286,15 +286,23 @@ impl Shared {
     fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr, entrance: Entrance) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let socket = Arc::new(socket);
-        let refusal = match shared
-            .sessions
-            .enter(&shared.config().limits, peer, &socket)
-        {
-            Ok(place) => {
+        let mut limits = shared.config().limits;
+        if shared.is_balancer(peer.ip()) {
+            // Whose the connection is shows later.
+            limits.clients_per_address = usize::MAX;
+        }
+        let refusal = match shared.sessions.enter(&limits, peer, &socket) {
+            Ok(mut place) => {
                 let socket = Arc::clone(&socket);
                 let shared = Arc::clone(shared);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    session::run(&shared, place.live(), socket, entrance);
+                    match shared.identify(&socket, peer, &mut place) {
+                        Some(Ok(proxied)) => {
+                            session::run(&shared, place.live(), socket, proxied, entrance);
+                        }
+                        Some(Err((peer, refusal))) => shared.refuse(&socket, peer, refusal),
+                        None => {}
+                    }
                     drop(place);
                     heap::tidy();
                 });
@@ -308,31 +316,17 @@ impl Shared {
             }
             Err(refusal) => refusal,
         };
-        metrics::count(&shared.metrics.refused);
+        shared.refuse(&socket, peer, refusal);
+    }
+
+    /// Tells a client that it may not come in.
+    fn refuse(&self, mut socket: &TcpStream, peer: SocketAddr, refusal: String) {
+        metrics::count(&self.metrics.refused);
         log::warn!(peer:% = peer; "{peer} refused: {refusal}");
         let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
         // One small write to a new connection does not block, and if it fails nobody is there to be told.
-        let _ = (&*socket).write_all(reply.to_string().as_bytes());
-        control::part(&socket, Duration::ZERO);
-    }
-
-    /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
-    fn drain(&self, stop: &UnixStream, notice: &mut Notice) {
-        log::info!("shutting down, {} sessions open", self.sessions.count());
-        let limit = self.config().limits.drain;
-        notice.stopping(limit + CUT_GRACE + END_GRACE, self.busy());
-        self.phase.set(Phase::DRAINING);
-        self.sessions.shut(Shutdown::Read);
-        if self.empty_within(limit, Some(stop), notice) {
-            return;
-        }
-        log::warn!(
-            "cutting the transfers of {} sessions",
-            self.sessions.count()
-        );
-        self.phase.set(Phase::CUTTING);
-        self.sessions.shut(Shutdown::Both);
-        self.empty_within(CUT_GRACE, None, notice);
+        let _ = socket.write_all(reply.to_string().as_bytes());
+        control::part(socket, Duration::ZERO);
     }
 
     /// How much is going on.
@@ -353,31 +347,5 @@ impl Shared {
     fn adopt(&self, config: Config) {
         self.pace.set(config.limits.rate);
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-    }
-
-    /// Whether the last session ended within `limit`, and before a byte arrived at `hurry`.
-    fn empty_within(
-        &self,
-        limit: Duration,
-        hurry: Option<&UnixStream>,
-        notice: &mut Notice,
-    ) -> bool {
-        let deadline = Instant::now() + limit;
-        while self.sessions.count() > 0 {
-            if Instant::now() >= deadline {
-                return false;
-            }
-            notice.busy(|| self.busy());
-            let Some(hurry) = hurry else {
-                thread::sleep(DRAIN_TICK);
-                continue;
-            };
-            let tick = Timespec::try_from(DRAIN_TICK).ok();
-            if rustix::event::poll(&mut [PollFd::new(hurry, PollFlags::IN)], tick.as_ref()) == Ok(1)
-            {
-                return false;
-            }
-        }
-        true
     }
 }

@@ -17,6 +17,11 @@ pub(super) const MOST_AHEAD: usize = 8;
 
 /// RFC 2428 §3.
 pub(super) fn epsv(session: &mut Session<'_>, on: Epsv) -> io::Result<Reply> {
+    if session.proxied {
+        // The client would take the port for one of the balancer's. After this it asks for PASV, which has an address.
+        let text = "Data goes past the balancer, use PASV.";
+        return reply(ReplyCode::NOT_IMPLEMENTED, text);
+    }
     match on {
         Epsv::All => {
             session.epsv_all = true;
@@ -48,7 +53,7 @@ pub(super) fn pasv(session: &mut Session<'_>) -> io::Result<Reply> {
     let public = session
         .shared
         .public
-        .told(&session.config, session.peer.ip());
+        .told(&session.config, session.peer.ip(), session.proxied);
     let address = match (public, session.local) {
         (Some(address), _) | (None, IpAddr::V4(address)) => address,
         (None, IpAddr::V6(_)) => {

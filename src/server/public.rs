@@ -64,11 +64,13 @@ impl Public {
         }
     }
 
-    /// What a client is told who comes from there; `None`: the address that its control connection came in on.
-    pub(super) fn told(&self, config: &Config, peer: IpAddr) -> Option<Ipv4Addr> {
+    /// What a client is told who comes from there; `None`: the address that its control connection came in on, which behind a
+    /// load balancer is none for clients.
+    pub(super) fn told(&self, config: &Config, peer: IpAddr, proxied: bool) -> Option<Ipv4Addr> {
+        let is_near = !proxied && peer.is_ipv4() && !is_public(peer);
         match config.public_address? {
             // It may not even get there from inside, and on EC2 it would pay for the way round.
-            _ if peer.is_ipv4() && !is_public(peer) => None,
+            _ if is_near => None,
             PublicAddress::Auto => *self.0.lock().unwrap_or_else(PoisonError::into_inner),
             PublicAddress::Given(address) => Some(address),
         }

@@ -4,6 +4,7 @@ mod folder;
 mod listing;
 mod path;
 mod quota;
+mod stale;
 mod sweep;
 mod unfinished;
 mod upload;
@@ -110,8 +111,11 @@ impl Root {
     /// # Errors
     /// `IsADirectory` for a folder, `Unsupported` for anything else that is no regular file, and what the system says.
     pub(super) fn read(&self, path: &VirtualPath) -> io::Result<(File, u64)> {
-        let file = self.handle(path)?;
-        let metadata = file.metadata()?;
+        let (file, metadata) = stale::again(|| {
+            let file = self.handle(path)?;
+            let metadata = file.metadata()?;
+            Ok((file, metadata))
+        })?;
         if metadata.is_file() {
             return Ok((file, metadata.len()));
         }
@@ -169,7 +173,7 @@ impl Root {
     /// # Errors
     /// What the system says.
     pub(super) fn set_modified(&self, path: &VirtualPath, time: SystemTime) -> io::Result<()> {
-        self.handle(path)?.into_std().set_modified(time)
+        stale::again(|| self.handle(path)?.into_std().set_modified(time))
     }
 
     /// Sets the permission bits.

@@ -5,18 +5,18 @@ use super::data::{DataSource, Paces};
 use super::entrance::Entrance;
 use super::login::Login;
 use super::protection::{self, Protection};
+use super::proxy;
 use super::record;
 use super::root::{PathError, Root, VirtualPath};
 use super::sessions::Live;
 use super::users::ANONYMOUS;
-use super::{Config, Shared, checksum, content, files, guard, info, listing, login, ports};
+use super::{Config, Shared, dispatch, guard};
 use crate::copy::Pace;
 use crate::protocol::Line;
-use crate::protocol::command::{Command, CommandError, Mechanism, Mode, Structure, TransferType};
+use crate::protocol::command::{Command, CommandError, Mechanism, TransferType};
 use crate::protocol::entry::FactSet;
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
-use crate::protocol::site::Site;
 use crate::stream::{Stream, timed_out};
 use std::collections::VecDeque;
 use std::io;
@@ -38,6 +38,8 @@ pub(super) struct Session<'s> {
     pub(super) config: Arc<Config>,
     pub(super) control: Control,
     pub(super) peer: SocketAddr,
+    /// Whether a balancer is between, which data connections do not go through.
+    pub(super) proxied: bool,
     /// The address of this host that the client reached, where data listeners go.
     pub(super) local: IpAddr,
     pub(super) login: Login,
@@ -75,14 +77,20 @@ pub(super) struct Session<'s> {
 }
 
 /// Serves a client until it leaves.
-pub(super) fn run(shared: &Shared, live: &Live, socket: Arc<TcpStream>, entrance: Entrance) {
+pub(super) fn run(
+    shared: &Shared,
+    live: &Live,
+    socket: Arc<TcpStream>,
+    proxied: bool,
+    entrance: Entrance,
+) {
     record::connected(live);
-    let (outcome, control) = match Session::new(shared, live, socket) {
+    let (outcome, control) = match Session::new(shared, live, socket, proxied) {
         Ok(mut session) => {
             let served = session.serve(entrance);
             let outcome = served.unwrap_or_else(|error| session.lost(&error));
             // All else that it holds is given back before the end of its connection is waited for.
-            (outcome, Some(session.into_control()))
+            (outcome, Some(session.control))
         }
         Err(error) => (error.to_string(), None),
     };
@@ -93,9 +101,15 @@ pub(super) fn run(shared: &Shared, live: &Live, socket: Arc<TcpStream>, entrance
 }
 
 impl<'s> Session<'s> {
-    fn new(shared: &'s Shared, live: &'s Live, socket: Arc<TcpStream>) -> io::Result<Self> {
-        let local = socket.local_addr()?.ip().to_canonical();
+    fn new(
+        shared: &'s Shared,
+        live: &'s Live,
+        socket: Arc<TcpStream>,
+        proxied: bool,
+    ) -> io::Result<Self> {
         let config = shared.config();
+        let public = shared.public.told(&config, live.peer.ip(), proxied);
+        let local = proxy::local(&socket, public.filter(|_| proxied))?;
         Ok(Self {
             shared,
             live,
@@ -106,6 +120,7 @@ impl<'s> Session<'s> {
             control: Control::new(Stream::Plain(socket), config.limits.idle)?,
             config,
             peer: live.peer,
+            proxied,
             local,
             login: Login::None,
             failed_logins: 0,
@@ -216,10 +231,6 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn into_control(self) -> Control {
-        self.control
-    }
-
     fn close(&mut self, why: &str) -> io::Result<String> {
         self.control
             .send(&Reply::new(ReplyCode::NOT_AVAILABLE, why))?;
@@ -246,7 +257,7 @@ impl<'s> Session<'s> {
             self.data = self.prepared.pop_front();
         }
         let reply = match self.permit(command) {
-            Ok(()) => self.dispatch(command)?,
+            Ok(()) => dispatch::dispatch(self, command)?,
             Err(refusal) => refusal,
         };
         if is_transfer(command) {
@@ -258,74 +269,6 @@ impl<'s> Session<'s> {
             self.restart_at = 0;
         }
         Ok(reply)
-    }
-
-    fn dispatch(&mut self, command: &Command) -> io::Result<Reply> {
-        match command {
-            Command::User(name) => login::user(self, name),
-            Command::Pass(password) => login::pass(self, password),
-            Command::Auth(mechanism) => protection::auth(self, *mechanism),
-            Command::Pbsz(_) => protection::pbsz(self),
-            Command::Prot(level) => protection::prot(self, *level),
-            Command::Ccc => protection::ccc(self),
-            Command::Quit => reply(ReplyCode::CLOSING, "Goodbye."),
-            Command::Feat => info::feat(self),
-            Command::Opts(option) => info::opts(self, option.as_str()),
-            Command::Clnt(_) => ok("Noted."),
-            Command::Host(_) => reply(ReplyCode::READY, "One host serves all names."),
-            Command::Syst => reply(ReplyCode::SYSTEM_TYPE, "UNIX Type: L8"),
-            Command::Noop => ok("Done."),
-            Command::Help(_) => info::help(),
-            Command::Stat(None) => info::stat(self),
-            Command::Stat(Some(path)) => listing::stat(self, path),
-            Command::Site(Site::Help) => info::site_help(),
-            Command::Site(Site::Chmod(mode, path)) => files::site_chmod(self, *mode, path),
-            Command::Site(Site::Utime(time, path)) => files::site_utime(self, *time, path),
-            Command::Type(to) => {
-                self.transfer_type = *to;
-                ok(format!("Type is {to}."))
-            }
-            Command::Mode(Mode::Stream) => ok("Mode is stream."),
-            Command::Stru(Structure::File) => ok("Structure is file."),
-            Command::Mode(_) | Command::Stru(_) => Ok(CommandError::Unsupported.reply()),
-            Command::Allo(_) => reply(ReplyCode::SUPERFLUOUS, "No space needs to be allocated."),
-            Command::Pwd => files::pwd(self),
-            Command::Cwd(path) => files::cwd(self, path.as_str()),
-            Command::Cdup => files::cwd(self, ".."),
-            Command::Mkd(path) => files::mkd(self, path),
-            Command::Rmd(path) => files::rmd(self, path),
-            Command::Dele(path) => files::dele(self, path),
-            Command::Rnfr(path) => files::rnfr(self, path),
-            Command::Rnto(path) => files::rnto(self, path),
-            Command::Size(path) => files::size(self, path),
-            Command::Mdtm(path) => files::mdtm(self, path),
-            Command::Mfmt(time, path) => files::mfmt(self, *time, path),
-            Command::Mlst(path) => files::mlst(self, path.as_ref()),
-            Command::Hash(path) => checksum::hash(self, path),
-            Command::XHash(algorithm, path) => checksum::xhash(self, *algorithm, path),
-            Command::Epsv(on) => ports::epsv(self, *on),
-            Command::Pasv => ports::pasv(self),
-            Command::Eprt(target) => ports::port(self, target.0),
-            Command::Port(target) => ports::port(self, target.0.into()),
-            Command::List(path) => listing::list(self, path.as_ref()),
-            Command::Nlst(path) => listing::nlst(self, path.as_ref()),
-            Command::Mlsd(path) => listing::mlsd(self, path.as_ref()),
-            Command::Rest(position) => {
-                self.restart_at = *position;
-                reply(
-                    ReplyCode::NEED_MORE,
-                    format!("The next transfer begins at byte {position}."),
-                )
-            }
-            Command::Retr(path) => content::retr(self, path),
-            Command::Stor(path) => content::stor(self, path),
-            Command::Appe(path) => content::appe(self, path),
-            Command::Stou(path) => content::stou(self, path.as_ref()),
-            Command::Abor => {
-                self.prepared.clear();
-                reply(ReplyCode::TRANSFER_DONE, "No transfer is under way.")
-            }
-        }
     }
 
     /// The folder that is served, or what of it is the account's.

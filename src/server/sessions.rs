@@ -73,26 +73,10 @@ impl Sessions {
         if open.live.len() >= limits.clients {
             return Err(format!("The server is full ({} clients)", limits.clients));
         }
-        let of_address = open.addresses.entry(peer.ip()).or_default();
-        if *of_address >= limits.clients_per_address {
-            return Err(format!(
-                "Too many connections from {} ({})",
-                peer.ip(),
-                limits.clients_per_address
-            ));
-        }
-        *of_address += 1;
+        open.count(limits, peer.ip())?;
         open.last += 1;
         let number = open.last;
-        let live = Arc::new(Live {
-            number,
-            peer,
-            since: Instant::now(),
-            socket: Arc::clone(socket),
-            kicked: AtomicBool::default(),
-            moved: AtomicU64::default(),
-            now: Mutex::default(),
-        });
+        let live = Live::new(number, peer, Arc::clone(socket));
         open.live.insert(number, Arc::clone(&live));
         Ok(Place {
             sessions: Arc::clone(self),
@@ -139,27 +123,66 @@ impl Sessions {
     }
 }
 
-impl Place {
-    /// The session that has it.
-    pub(super) fn live(&self) -> &Live {
-        &self.live
+impl Open {
+    /// Counts one more from this address, or says that there may not be another.
+    fn count(&mut self, limits: &Limits, address: IpAddr) -> Result<(), String> {
+        let most = limits.clients_per_address;
+        let of_address = self.addresses.entry(address).or_default();
+        if *of_address >= most {
+            return Err(format!("Too many connections from {address} ({most})"));
+        }
+        *of_address += 1;
+        Ok(())
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let (mut open, address) = (self.sessions.open(), self.live.peer.ip());
-        open.live.remove(&self.live.number);
-        if let Some(count) = open.addresses.get_mut(&address) {
+    fn uncount(&mut self, address: IpAddr) {
+        if let Some(count) = self.addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
-                open.addresses.remove(&address);
+                self.addresses.remove(&address);
             }
         }
     }
 }
 
+impl Place {
+    /// The session that has it.
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Has it be one of this peer, who has turned out to be the client, or says why it cannot stay.
+    pub(super) fn move_to(&mut self, limits: &Limits, peer: SocketAddr) -> Result<(), String> {
+        let mut open = self.sessions.open();
+        open.count(limits, peer.ip())?;
+        open.uncount(self.live.peer.ip());
+        self.live = Live::new(self.live.number, peer, Arc::clone(&self.live.socket));
+        open.live.insert(self.live.number, Arc::clone(&self.live));
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.sessions.open();
+        open.live.remove(&self.live.number);
+        open.uncount(self.live.peer.ip());
+    }
+}
+
 impl Live {
+    fn new(number: u64, peer: SocketAddr, socket: Arc<TcpStream>) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            peer,
+            since: Instant::now(),
+            socket,
+            kicked: AtomicBool::default(),
+            moved: AtomicU64::default(),
+            now: Mutex::default(),
+        })
+    }
+
     /// Whose session it is from now on.
     pub(super) fn belongs_to(&self, account: Option<&Arc<Account>>) {
         self.now().account = account.cloned();

@@ -231,7 +231,7 @@ impl End<'_> {
             );
         }
         // The next one, over a network that holds, goes on.
-        let direct = trip.client.towards(trip.server.address);
+        let direct = trip.client.at(&[trip.server.address]);
         direct.succeed(match trip.way {
             Way::Down => "get f\n",
             Way::Up => "put f\n",

@@ -94,7 +94,7 @@ impl Slot<'_> {
             End::Any => self.soak.proxy.address(),
             End::Good | End::Killed => self.soak.server.address,
         };
-        let running = self.client.towards(address).with(&FLAGS).spawn(command);
+        let running = self.client.at(&[address]).with(&FLAGS).spawn(command);
         if end == End::Killed {
             // At some point of what it does, which takes about as long.
             thread::sleep(Duration::from_millis(self.dice.below(100)));

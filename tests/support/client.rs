@@ -11,17 +11,22 @@ use tempfile::TempDir;
 
 /// A place to run the client in: a current folder for `put`, and a folder for downloads.
 pub(crate) struct Client {
-    server: SocketAddr,
+    servers: Vec<SocketAddr>,
     folder: Arc<TempDir>,
     flags: Vec<String>,
 }
 
 impl Client {
     pub(crate) fn new(server: SocketAddr) -> Self {
+        Self::of(&[server])
+    }
+
+    /// One that may go from any of these servers to the next.
+    pub(crate) fn of(servers: &[SocketAddr]) -> Self {
         let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
         std::fs::create_dir(folder.path().join("downloads")).expect("a folder for downloads");
         Self {
-            server,
+            servers: servers.to_vec(),
             folder: Arc::new(folder),
             flags: Vec::new(),
         }
@@ -35,13 +40,13 @@ impl Client {
 
     /// The client in the same place, with these flags.
     pub(crate) fn flagged(&self, flags: &[&str]) -> Self {
-        self.towards(self.server).with(flags)
+        self.at(&self.servers).with(flags)
     }
 
-    /// The client in the same place, for this server.
-    pub(crate) fn towards(&self, server: SocketAddr) -> Self {
+    /// The client in the same place, for these servers.
+    pub(crate) fn at(&self, servers: &[SocketAddr]) -> Self {
         Self {
-            server,
+            servers: servers.to_vec(),
             folder: Arc::clone(&self.folder),
             flags: self.flags.clone(),
         }
@@ -81,8 +86,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn spawn(&self, commands: &str) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ftp-client"))
-            .args(["--host", &self.server.ip().to_string()])
-            .args(["--port", &self.server.port().to_string()])
+            .args(self.where_to())
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))
             .args(self.flags())
@@ -102,6 +106,18 @@ impl Client {
             child: Some(child),
             commands: commands.to_owned(),
         }
+    }
+
+    fn where_to(&self) -> [String; 4] {
+        let (host, port) = match &self.servers[..] {
+            [server] => (server.ip().to_string(), server.port()),
+            several => {
+                let several: Vec<_> = several.iter().map(ToString::to_string).collect();
+                // All have their own port.
+                (several.join(","), 1)
+            }
+        };
+        ["--host".into(), host, "--port".into(), port.to_string()]
     }
 
     /// Runs the client to its end.
@@ -137,6 +153,13 @@ impl Running {
             self.child.as_ref().expect("it has not been waited for"),
             wanted,
         );
+    }
+
+    /// Whether it has ended.
+    #[track_caller]
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it has not been waited for");
+        child.try_wait().expect("its status").is_some()
     }
 
     /// Waits for its end. What it writes must fit into a pipe (64 KiB).

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use log::LevelFilter;
 use multi_client_ftp::copy::parse_rate;
@@ -12,7 +13,7 @@ use multi_client_ftp::server::{
     PassivePorts, PublicAddress, Sandbox, TlsMode, TlsOptions,
 };
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -48,6 +49,10 @@ pub(super) struct Args {
     /// IPv4 address under which clients of other networks reach this host, if it is behind NAT; auto: EC2's
     #[arg(long, env = "FTP_SERVER_PUBLIC_ADDRESS", value_name = "ADDR")]
     public_address: Option<PublicAddress>,
+    /// Networks of the load balancers that say whose each connection is, by the PROXY protocol (v1 or v2): 10.0.1.0/24,...;
+    /// data goes past them, to --public-address
+    #[arg(long, env = "FTP_SERVER_PROXY_PROTOCOL_FROM", value_name = "NETWORK,...", value_delimiter = ',', value_parser = network)]
+    proxy_protocol_from: Vec<IpNet>,
     /// What a client may do without a password; write: list, download, upload, make folders [default: write, or off with
     /// --users]
     #[arg(long, env = "FTP_SERVER_ANONYMOUS")]
@@ -162,6 +167,7 @@ struct TlsArgs {
 const CAN_CHANGE: &[&str] = &[
     "passive-ports",
     "public-address",
+    "proxy-protocol-from",
     "anonymous",
     "rate",
     "rate-per-client",
@@ -242,6 +248,7 @@ impl Args {
             root: args.root,
             passive_ports: args.passive_ports,
             public_address: args.public_address,
+            proxies: args.proxy_protocol_from,
             anonymous: match args.anonymous {
                 Some(Anonymous::Off) => None,
                 Some(Anonymous::Read) => Some(Access::Read),
@@ -332,6 +339,15 @@ impl fmt::Display for Time {
             seconds => write!(f, "{seconds}"),
         }
     }
+}
+
+/// A network, or an address alone.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse::<IpNet>().ok();
+    network
+        .or_else(|| text.parse::<IpAddr>().map(IpNet::from).ok())
+        .filter(|network| network.addr() == network.network())
+        .ok_or("expected a network such as 10.0.1.0/24 or fd00::/64, or an address")
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr> {

@@ -2,6 +2,7 @@
 
 use super::{DONE, VERBS, Verb};
 use crate::client::error::Trouble;
+use crate::client::hosts::{Host, Hosts};
 use crate::client::target::{FTP_PORT, Target};
 use crate::client::words::Word;
 use crate::client::{Client, bookmarks, events, screen, text};
@@ -20,18 +21,18 @@ pub(super) fn open(client: &mut Client, arguments: &[Word]) -> Result<ControlFlo
         Target::parse(host)?
     } else {
         Target {
-            host: host.clone(),
-            port: FTP_PORT,
+            hosts: Hosts::one(host.clone(), FTP_PORT),
             implicit_tls: false,
             user: None,
             folder: None,
         }
     };
     if let Some(Word { text: port, .. }) = arguments.get(1) {
-        target.port =
+        let port =
             port.parse().ok().filter(|&port| port > 0).ok_or_else(|| {
                 usage(format!("\"{port}\" is no port: it is a number up to 65535"))
             })?;
+        target.hosts = Hosts::one(target.hosts.current().name.clone(), port);
     }
     client.reopen(target)?;
     client.connected(false).tell();
@@ -84,7 +85,17 @@ pub(super) fn bookmark(client: &mut Client, arguments: &[Word]) -> Result<Contro
             )?;
         }
         ("add", Some(name)) => {
-            let url = bookmarks::add(name, &client.target())?;
+            // A bookmark is one server, the one of the moment.
+            let target = client.target();
+            let Host { name: host, port } = target.hosts.current();
+            let hosts = Hosts::one(host.clone(), *port);
+            let url = bookmarks::add(
+                name,
+                &Target {
+                    hosts,
+                    ..target.clone()
+                },
+            )?;
             text::say(&format!("@{name} is {url}"));
         }
         ("remove", Some(name)) => {
@@ -107,14 +118,13 @@ pub(super) fn status(client: &mut Client, _: &[Word]) -> Result<ControlFlow<()>>
     };
     let options = client.options();
     let mut lines = vec![format!(
-        "{} {} port {} as {}, in clear",
+        "{} {} as {}, in clear",
         if is_connected {
             "connected to"
         } else {
             "not connected; last to"
         },
-        options.host,
-        options.port,
+        options.hosts.current(),
         options.user
     )];
     lines.extend(folder.map(|folder| format!("folder there: {folder}")));

@@ -242,7 +242,7 @@ pub(in crate::client) struct Connecting {
 }
 
 impl Connecting {
-    fn begin(address: SocketAddr, limit: Duration) -> Self {
+    pub(super) fn begin(address: SocketAddr, limit: Duration) -> Self {
         let begin = || {
             let socket = Socket::new(
                 Domain::for_address(address),

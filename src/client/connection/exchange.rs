@@ -1,6 +1,6 @@
 //! Transfers: the replies around what goes over a data connection.
 
-use super::data::{Data, Pulse};
+use super::data::{Connecting, Data, Pulse};
 use super::{Connection, FAREWELL};
 use crate::client::error::{Trouble, accepted, upload_failed};
 use crate::client::interrupt;
@@ -10,6 +10,7 @@ use crate::protocol::reply::{Class, Reply, ReplyCode};
 use crate::stream::{Stream, timed_out};
 use anyhow::Result;
 use rustix::event::PollFlags;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -257,7 +258,21 @@ impl Connection {
         let Ok(PassiveText(address)) = reply.text().parse() else {
             return Err(Trouble::Refused(reply).into());
         };
-        Ok(self.connect_data(address.0.port()).finish()?)
+        let told = SocketAddr::from(address.0);
+        if self.follows_pasv {
+            return Ok(Connecting::begin(told, self.limits.connect).finish()?);
+        }
+        let connected = self.connect_data(told.port()).finish();
+        match connected {
+            Err(Trouble::Lost(text) | Trouble::TimedOut(text)) if told.ip() != self.peer.ip() => {
+                Err(Trouble::Lost(format!(
+                    "{text}; the server says that its data is at {}, where --follow-pasv goes",
+                    told.ip()
+                ))
+                .into())
+            }
+            connected => Ok(connected?),
+        }
     }
 }
 

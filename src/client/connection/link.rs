@@ -61,6 +61,12 @@ impl Connection {
         self.limits.silence
     }
 
+    /// Lets data connections go where a 227 says: past a balancer, which control connections go through.
+    pub(in crate::client) fn follow_pasv(&mut self) {
+        self.follows_pasv = true;
+        self.abilities.epsv = false;
+    }
+
     /// Gives the connection up: what its next reply would belong to is not known any more.
     pub(in crate::client) fn break_up(&mut self) {
         self.broken = true;

@@ -164,7 +164,7 @@ impl Crew {
 
     fn help(self: &Arc<Self>) {
         loop {
-            match self.login.dial(|| self.login.password()) {
+            match self.login.dial_beside() {
                 Ok(connection) => {
                     let mut worker = Worker {
                         connection: Some(connection),

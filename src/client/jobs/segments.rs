@@ -72,7 +72,7 @@ pub(super) fn fetch(
     let outcome = thread::scope(|scope| {
         for _ in 1..segments {
             let help = || {
-                let dialled = login.dial(|| login.password());
+                let dialled = login.dial_beside();
                 let moved = dialled.and_then(|mut other| {
                     other.use_image_type()?;
                     let moved = ranges.fetch(&mut other, remote, &file, meter);

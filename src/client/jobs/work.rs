@@ -171,7 +171,7 @@ impl Crew {
         let alive = worker.connection.as_mut().is_some_and(Connection::is_alive);
         let connection = match &mut worker.connection {
             Some(connection) if alive => connection,
-            connection => connection.insert(self.login.dial(|| self.login.password())?),
+            connection => connection.insert(self.login.dial(|_| self.login.password())?),
         };
         let told = match job.what {
             What::File { modified, .. } => modified,

@@ -1,6 +1,6 @@
 //! The entries of a folder, and what each account is told of them.
 
-use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading};
+use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading, stale};
 use crate::protocol::entry::{Entry, Kind, Perm, Unique};
 use crate::server::glob::Glob;
 use crate::server::users::Permissions;
@@ -33,7 +33,7 @@ impl Root {
         path: &VirtualPath,
         permissions: Permissions,
     ) -> io::Result<Entry> {
-        let facts = Facts::from(&self.dir.metadata(path.relative())?);
+        let facts = Facts::from(&stale::again(|| self.dir.metadata(path.relative()))?);
         Ok(facts.entry(path.as_str().to_owned(), permissions))
     }
 
@@ -64,7 +64,14 @@ impl Root {
 impl Listing {
     /// What a name of the folder stands for. `None` if it is gone by now, or is a link that leads out of the root.
     fn facts(&self, name: &str) -> Option<Facts> {
-        let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let stat = || {
+            Ok(rustix::fs::statat(
+                &self.dir,
+                name,
+                AtFlags::SYMLINK_NOFOLLOW,
+            )?)
+        };
+        let stat = stale::again(stat).ok()?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
             return Some(Facts::from(&stat));
         }
