@@ -32,6 +32,10 @@ pub(super) struct Entrances(Vec<(Entrance, TcpListener)>);
 /// A client that has come, or why it could not be let in.
 type Accepted = (Entrance, io::Result<(TcpStream, SocketAddr)>);
 
+/// At which listeners somebody waits.
+#[derive(Debug)]
+pub(super) struct Ready([bool; MOST]);
+
 /// What a wait has ended with.
 #[derive(Debug)]
 pub(super) enum Woken {
@@ -40,7 +44,7 @@ pub(super) enum Woken {
     /// Something can be read at `reload`.
     Reload,
     /// Somebody has come, or nobody in time.
-    Clients([Option<Accepted>; MOST]),
+    Clients(Ready),
 }
 
 impl Entrances {
@@ -125,10 +129,14 @@ impl Entrances {
         if is_ready(1) {
             return Ok(Woken::Reload);
         }
-        Ok(Woken::Clients(array::from_fn(|n| {
-            let (entrance, socket) = self.0.get(n).filter(|_| is_ready(n + 2))?;
-            Some((*entrance, socket.accept()))
-        })))
+        Ok(Woken::Clients(Ready(array::from_fn(|n| is_ready(n + 2)))))
+    }
+
+    /// Takes those who have come, one at each entrance.
+    pub(super) fn accept(&self, ready: Ready) -> impl Iterator<Item = Accepted> {
+        let all = self.0.iter().zip(ready.0);
+        all.filter(|(_, ready)| *ready)
+            .map(|((entrance, socket), _)| (*entrance, socket.accept()))
     }
 }
 

@@ -1,4 +1,12 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
+//!
+//! - A client comes in: `entrance` (or `inherited`), `sessions` (its place), `proxy` (who it is behind a balancer), `session` (the
+//!   command loop), `control` (its lines and replies), `guard` (may it?), `dispatch` (which handler).
+//! - Handlers: `login`, `protection`, `info`, `files`, `checksum`, `ports`, `listing` and `glob`, `content`.
+//! - A transfer: `transfer`, `data`, `watch` (the control connection meanwhile), `ascii`, `public` (what 227 says), `failure`.
+//! - What it serves and whom: `root`, `users`, `tls`.
+//! - From start to end: `config`, `checks`, `metadata`, `sandbox`, `sweeper`, `heap`, `phase`, `drain`.
+//! - To be seen: `record` (the log), `status`, `metrics`, both answered by a `desk`, and `notice` (systemd).
 
 mod ascii;
 mod checks;
@@ -243,7 +251,7 @@ impl Server {
                 }
                 Woken::Clients(come) => come,
             };
-            for (entrance, accepted) in come.into_iter().flatten() {
+            for (entrance, accepted) in entrances.accept(come) {
                 match accepted {
                     Ok((socket, peer)) => Shared::admit(&shared, socket, peer, entrance),
                     Err(error) => match error.kind() {

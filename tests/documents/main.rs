@@ -27,9 +27,25 @@ const JQ: &str = "jq";
 const DOCUMENTS: &[(&str, &str)] = &[
     ("README.md", ""),
     ("deploy/accounts.md", ""),
+    ("deploy/ec2.md", EC2),
     ("deploy/scripts.md", SCRIPTS),
     ("deploy/tls.md", TLS),
+    ("deploy/watching.md", "ftp-server"),
 ];
+
+/// Those whose commands take more than a stage, and what runs them in CI.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("deploy/lan.md", ".ci/try-lan"),
+    ("deploy/systemd.md", ".ci/try-units"),
+];
+
+/// The instance is this machine, and what takes minutes to build is there.
+const EC2: &str = "
+cp -r $PROJECT/deploy .
+printf '#!/bin/sh\nmkdir -p target/host/static && touch target/host/static/ftp-server target/host/static/ftp-client\n' >deploy/build-static
+ftp-server user add users.toml anna
+ftp-server --users users.toml --port 21
+";
 
 /// A server with an account, and something to send.
 const SCRIPTS: &str = "
@@ -88,7 +104,7 @@ fn has_stage() -> bool {
 fn run(document: &str, before: &str) {
     let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
     let commands = folder.path().join("commands");
-    fs::write(&commands, format!("{before}{}", text::commands(document))).expect("the commands");
+    fs::write(&commands, format!("{before}\n{}", text::commands(document))).expect("the commands");
     let programs = Path::new(env!("CARGO_BIN_EXE_ftp-server"));
     let stage = text::root().join("tests/documents/stage.sh");
     let log = folder.path().join("said");
@@ -121,9 +137,11 @@ fn all_are_run() {
         .into_iter()
         .filter(|document| !text::commands(document).is_empty())
         .collect();
-    let run: BTreeSet<String> = DOCUMENTS
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
+    let all = DOCUMENTS.iter().chain(ELSEWHERE);
+    let run: BTreeSet<String> = all.map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(with_commands, run);
+    for (document, script) in ELSEWHERE {
+        assert!(text::read(script).contains(document), "{script}");
+        assert!(text::read(".ci/run").contains(script), "{script}");
+    }
 }

@@ -54,27 +54,6 @@ test) ;;
 *) echo "no document may say: cargo $*" && exit 1 ;;
 esac
 END
-stand_in systemctl <<'END'
-units=/etc/systemd/system
-start() {
-    local unit=$units/ftp-server.service
-    [[ -e $unit ]] || { echo "$unit is not there" && exit 1; }
-    mapfile -t settings < <(sed -n 's/^Environment=//p' "$unit" && cat /etc/ftp-server.env 2>/dev/null)
-    mkdir -p /var/lib/ftp-server/{accounts,files,state}
-    cd /var/lib/ftp-server
-    env "${settings[@]//%S/\/var/lib}" FTP_SERVER_PORT=21 ftp-server
-}
-case "$1" in
-daemon-reload | reload | status | stop) ;;
-enable)
-    for unit in "${@:3}"; do [[ -e $units/$unit ]] || { echo "$unit is not there" && exit 1; }; done
-    start
-    ;;
-restart) start ;;
-*) echo "no document may say: systemctl $*" && exit 1 ;;
-esac
-END
-stand_in journalctl <<<'true'
 stand_in scp <<'END'
 for file in "${@:1:$#-1}"; do [[ -e $file ]] || { echo "$file is not there" && exit 1; }; done
 END
