@@ -7,8 +7,6 @@ mod support;
 #[path = "works_with/programs.rs"]
 mod programs;
 
-use libtest_mimic::{Arguments, Trial};
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,18 +20,9 @@ const PROGRAM: &str = "faketime";
 const JUMPS: [&str; 4] = ["+50y", "-50y", "+1d", "+0"];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let library = library();
-    let trial = Trial::test("a clock that jumps", || {
-        jumps();
-        Ok(())
-    });
-    let trial = trial.with_ignored_flag(library.is_none());
-    let conclusion = libtest_mimic::run(&args, vec![trial]);
-    if library.is_none() && !args.list {
-        return programs::skipped(&BTreeSet::from([PROGRAM]));
-    }
-    conclusion.exit_code()
+    programs::try_all(&[("a clock that jumps", Some(PROGRAM), jumps)], |_| {
+        library().is_some()
+    })
 }
 
 /// What the program would preload: it is not run itself, since the server has to be the child.

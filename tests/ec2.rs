@@ -7,9 +7,8 @@ mod support;
 #[path = "works_with/programs.rs"]
 mod programs;
 
-use libtest_mimic::{Arguments, Trial};
+use programs::Test;
 use rustix::process::Signal;
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, ExitCode};
@@ -29,8 +28,6 @@ const NEAR: [&str; 2] = ["10.0.0.5", "100.64.0.5"];
 
 const TOKEN: &str = "AQAEANxyz-_0=";
 
-type Test = (&'static str, Option<&'static str>, fn());
-
 const TESTS: &[Test] = &[
     ("EC2 says the address", None, good),
     ("it is asked again on SIGHUP", None, asked_again),
@@ -46,23 +43,13 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let why_not = Namespace::new().err();
-    let trial = |&(name, need, test): &Test| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(why_not.is_some() && need.is_some())
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
-    match why_not {
-        Some(why) if !args.list && !conclusion.has_failed() => {
-            programs::say(&format!("there is no {ADDRESSES} here: {why}"));
-            programs::skipped(&BTreeSet::from([ADDRESSES]))
+    programs::try_all(TESTS, |need| match Namespace::new() {
+        Ok(_) => true,
+        Err(why) => {
+            programs::say(&format!("there is no {need} here: {why}"));
+            false
         }
-        _ => conclusion.exit_code(),
-    }
+    })
 }
 
 /// A stand-in for the metadata service. It answers each question as it is told to, until this is dropped.

@@ -8,9 +8,8 @@ mod support;
 #[path = "works_with/programs.rs"]
 mod programs;
 
-use libtest_mimic::{Arguments, Trial};
+use programs::Test;
 use rustix::process::Signal;
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::{ExitCode, Stdio};
@@ -18,44 +17,25 @@ use support::{Raw, Server, UsersFile, account, data_bytes, wait_until};
 
 const CHECKER: &str = "promtool";
 
-type Test = (&'static str, fn(), Option<&'static str>);
-
 const TESTS: &[Test] = &[
-    ("everything is counted", counted, None),
-    ("promtool finds no fault", checked, Some(CHECKER)),
-    ("alive, ready, and not ready while draining", ready, None),
+    ("everything is counted", None, counted),
+    ("promtool finds no fault", Some(CHECKER), checked),
+    ("alive, ready, and not ready while draining", None, ready),
     (
         "nothing but GET, and no longer than it may be",
-        bounds,
         None,
+        bounds,
     ),
-    ("who says nothing does not hold it for long", silent, None),
+    ("who says nothing does not hold it for long", None, silent),
     (
         "no metrics where nobody asked for them, and a port in use",
-        absent,
         None,
+        absent,
     ),
 ];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let missing = !programs::has(CHECKER);
-    let trial = |&(name, test, needs): &Test| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(missing && needs.is_some())
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
-    if missing && !args.list {
-        let skipped = programs::skipped(&BTreeSet::from([CHECKER]));
-        return match conclusion.has_failed() {
-            true => conclusion.exit_code(),
-            false => skipped,
-        };
-    }
-    conclusion.exit_code()
+    programs::try_all(TESTS, programs::has)
 }
 
 const FLAGS: [&str; 2] = ["--metrics", "127.0.0.1:0"];

@@ -8,9 +8,8 @@ mod support;
 #[path = "works_with/programs.rs"]
 mod programs;
 
-use libtest_mimic::{Arguments, Trial};
+use programs::Test;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -28,8 +27,6 @@ const THREADS: usize = 6;
 /// The size of the small disk.
 const DISK: u64 = 4 << 20;
 
-type Test = (&'static str, Option<&'static str>, fn());
-
 const TESTS: &[Test] = &[
     ("a full disk", Some(MOUNTS), full_disk),
     ("a folder that is read-only", Some(MOUNTS), read_only),
@@ -39,23 +36,7 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let missing: BTreeSet<&str> = [MOUNTS, OTHER_USER]
-        .into_iter()
-        .filter(|need| !has(need))
-        .collect();
-    let trial = |&(name, need, test): &Test| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(need.is_some_and(|need| missing.contains(need)))
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
-    if conclusion.has_failed() || args.list {
-        return conclusion.exit_code();
-    }
-    programs::skipped(&missing)
+    programs::try_all(TESTS, has)
 }
 
 /// A server that has something else in the place of its root, as no other process sees it: what `mount` is told of it.

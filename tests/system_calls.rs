@@ -8,8 +8,7 @@ mod support;
 #[path = "works_with/programs.rs"]
 mod programs;
 
-use libtest_mimic::{Arguments, Trial};
-use std::collections::BTreeSet;
+use programs::Test;
 use std::fs;
 use std::process::ExitCode;
 use support::{Server, wait_for};
@@ -28,30 +27,23 @@ const PORT: &[&str] = &[
     "sendto",
 ];
 
-type Test = (&'static str, fn());
-
 const TESTS: &[Test] = &[
-    ("an acknowledged upload is on the disk", acknowledged),
-    ("relaxed durability leaves it to the system", relaxed),
-    ("the calls of a small download", download),
-    ("the calls of a small upload", upload),
+    (
+        "an acknowledged upload is on the disk",
+        Some(TRACER),
+        acknowledged,
+    ),
+    (
+        "relaxed durability leaves it to the system",
+        Some(TRACER),
+        relaxed,
+    ),
+    ("the calls of a small download", Some(TRACER), download),
+    ("the calls of a small upload", Some(TRACER), upload),
 ];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let missing = !programs::has(TRACER);
-    let trial = |&(name, test): &Test| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(missing)
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
-    if missing && !args.list {
-        return programs::skipped(&BTreeSet::from([TRACER]));
-    }
-    conclusion.exit_code()
+    programs::try_all(TESTS, programs::has)
 }
 
 fn acknowledged() {

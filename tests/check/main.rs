@@ -10,9 +10,8 @@ mod programs;
 #[path = "../support/mod.rs"]
 mod support;
 
-use libtest_mimic::{Arguments, Trial};
 use place::Place;
-use std::collections::BTreeSet;
+use programs::Test;
 use std::fs;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -20,8 +19,6 @@ use support::{MOUNTS, Namespace, OTHER_USER, Server, has, names_in};
 
 /// A network of a test's own.
 const NETWORKS: &str = "network namespaces";
-
-type Test = (&'static str, Option<&'static str>, fn());
 
 const TESTS: &[Test] = &[
     ("all is well and nothing is changed", None, all_is_well),
@@ -61,27 +58,10 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let is_there = |need: &str| match need {
+    programs::try_all(TESTS, |need| match need {
         NETWORKS => Namespace::new().is_ok(),
         _ => has(need),
-    };
-    let missing: BTreeSet<&str> = [MOUNTS, OTHER_USER, NETWORKS]
-        .into_iter()
-        .filter(|need| !is_there(need))
-        .collect();
-    let trial = |&(name, need, test): &Test| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(need.is_some_and(|need| missing.contains(need)))
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
-    if conclusion.has_failed() || args.list {
-        return conclusion.exit_code();
-    }
-    programs::skipped(&missing)
+    })
 }
 
 fn all_is_well() {

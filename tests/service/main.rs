@@ -10,10 +10,9 @@ mod programs;
 mod stand_in;
 mod units;
 
-use libtest_mimic::{Arguments, Trial};
+use programs::Test;
 use rustix::process::Signal;
 use stand_in::{StandIn, heard};
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
@@ -28,8 +27,6 @@ const SYSTEMD: &str = "systemd-analyze";
 
 /// More than the kernel holds of a download that nobody reads.
 const BIG: u64 = 32 * 1024 * 1024;
-
-type Test = (&'static str, Option<&'static str>, fn());
 
 const TESTS: &[Test] = &[
     ("a listener that was passed on is served", None, passed_on),
@@ -49,20 +46,7 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    let args = Arguments::from_args();
-    let missing = !programs::has(SYSTEMD);
-    let trial = |&(name, need, test): &Test| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(missing && need.is_some())
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.iter().map(trial).collect());
-    if missing && !args.list && !conclusion.has_failed() {
-        return programs::skipped(&BTreeSet::from([SYSTEMD]));
-    }
-    conclusion.exit_code()
+    programs::try_all(TESTS, programs::has)
 }
 
 fn passed_on() {

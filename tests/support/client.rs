@@ -65,7 +65,7 @@ impl Client {
     /// The client's flags. Most servers of the tests have TLS that nobody vouches for, and most tests are not about that.
     fn flags(&self) -> impl Iterator<Item = &str> {
         let about_tls = ["--tls", "--accept-new", "--fingerprint"];
-        let says = |flag: &String| about_tls.contains(&flag.as_str());
+        let says = |flag: &String| about_tls.contains(&flag.split('=').next().unwrap_or(flag));
         let off: &[&str] = match self.flags.iter().any(says) {
             true => &[],
             false => &["--tls", "off"],

@@ -1,6 +1,7 @@
 //! Finds foreign programs and runs them, each with a deadline.
 
 use crate::support::{PATIENCE, unpacked_programs};
+use libtest_mimic::{Arguments, Trial};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
 use std::env;
@@ -143,6 +144,28 @@ pub(crate) fn say(line: &str) {
     let _ = std::io::stderr()
         .lock()
         .write_all(format!("{line}\n").as_bytes());
+}
+
+/// A test: what it shows, what it needs of the machine that not each has, and itself.
+pub(crate) type Test = (&'static str, Option<&'static str>, fn());
+
+/// Runs the tests that this machine can run, and says which needs of the others it does not meet.
+pub(crate) fn try_all(tests: &[Test], is_there: impl Fn(&str) -> bool) -> ExitCode {
+    let args = Arguments::from_args();
+    let needs: BTreeSet<&str> = tests.iter().filter_map(|(_, need, _)| *need).collect();
+    let missing: BTreeSet<&str> = needs.into_iter().filter(|need| !is_there(need)).collect();
+    let trial = |&(name, need, test): &Test| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+        .with_ignored_flag(need.is_some_and(|need| missing.contains(need)))
+    };
+    let conclusion = libtest_mimic::run(&args, tests.iter().map(trial).collect());
+    if conclusion.has_failed() || args.list {
+        return conclusion.exit_code();
+    }
+    skipped(&missing)
 }
 
 /// Says which tests were not run, at the end of those that were. Where nothing should be missing, as in CI, that is a failure.
