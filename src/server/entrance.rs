@@ -133,7 +133,7 @@ impl Entrances {
     }
 
     /// Takes those who have come, one at each entrance.
-    pub(super) fn accept(&self, ready: Ready) -> impl Iterator<Item = Accepted> {
+    pub(super) fn accept(&self, ready: &Ready) -> impl Iterator<Item = Accepted> {
         let all = self.0.iter().zip(ready.0);
         all.filter(|(_, ready)| *ready)
             .map(|((entrance, socket), _)| (*entrance, socket.accept()))

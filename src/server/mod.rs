@@ -251,7 +251,7 @@ impl Server {
                 }
                 Woken::Clients(come) => come,
             };
-            for (entrance, accepted) in entrances.accept(come) {
+            for (entrance, accepted) in entrances.accept(&come) {
                 match accepted {
                     Ok((socket, peer)) => Shared::admit(&shared, socket, peer, entrance),
                     Err(error) => match error.kind() {
