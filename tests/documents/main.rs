@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         .collect();
     let runs = DOCUMENTS.iter().map(|&(document, before)| {
         let needed = |need: &&str| *need == STAGE || text::commands(document).contains(need);
-        let lacks = missing.iter().any(|need| needed(need));
+        let lacks = missing.iter().any(needed);
         Trial::test(format!("the commands of {document}"), move || {
             run(document, before);
             Ok(())
