@@ -97,7 +97,7 @@ pub(super) fn proftpd(folder: &Path, port: u16) -> Command {
     let text = format!(
         "ServerType standalone\nServerName test\nPort {port}\nDefaultAddress 127.0.0.1\nUseIPv6 off\n\
          User nobody\nGroup nogroup\nPidFile {}\nScoreboardFile {}\nControlsEngine off\nControlsSocket {}\n\
-         SystemLog none\nTransferLog none\nWtmpLog off\nDelayEngine off\nUseReverseDNS off\nAuthPAM off\n\
+         SystemLog {}\nTransferLog none\nWtmpLog off\nDelayEngine off\nUseReverseDNS off\nAuthPAM off\n\
          ModulePath {}\nLoadModule mod_tls.c\nTLSEngine on\nTLSRequired off\nTLSECCertificateFile {}\n\
          TLSECCertificateKeyFile {}\n\
          <Anonymous {}>\nUser nobody\nGroup nogroup\nUserAlias anonymous nobody\nRequireValidShell off\n\
@@ -106,6 +106,7 @@ pub(super) fn proftpd(folder: &Path, port: u16) -> Command {
         at("pid"),
         at("scoreboard"),
         at("controls"),
+        at("system-log"),
         modules.display(),
         at(CERTIFICATE),
         at(CERTIFICATE),

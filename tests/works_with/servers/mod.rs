@@ -16,7 +16,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// How often another port is tried, when somebody else took the one that was free.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 
 pub(crate) fn cases() -> Vec<Case> {
     let cases = |server: &Foreign| {
@@ -50,14 +50,22 @@ fn start(name: &str) -> Place {
     let open = fs::Permissions::from_mode(0o755);
     fs::set_permissions(folder.path(), open).expect("the folder is opened");
     open_to_all(&root);
-    daemons::certify(folder.path());
     for _ in 0..TRIES {
+        // With nothing that the one before has left.
+        for left in ["pid", "scoreboard"] {
+            let _ = fs::remove_file(folder.path().join(left));
+        }
+        daemons::certify(folder.path());
         if let Some(daemon) = try_start(server, &folder) {
             return Place::with_theirs(daemon, server, folder);
         }
     }
-    let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-    panic!("{name} does not start:\n{log}");
+    let read = |name| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    panic!(
+        "{name} does not start:\n{}{}",
+        read("log"),
+        read("system-log")
+    );
 }
 
 /// Starts it on a port that was free a moment ago.
