@@ -141,9 +141,9 @@ impl Root {
     /// `IsADirectory`, or what else the system says.
     pub(super) fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
         // A link that leads out of the root is not there, and what is not there is not removed.
-        self.dir.metadata(path.relative())?;
+        stale::again(|| self.dir.metadata(path.relative()))?;
         vacate(self.ledger.as_deref(), &self.dir, path.relative(), || {
-            self.dir.remove_file(path.relative())
+            stale::again(|| self.dir.remove_file(path.relative()))
         })
     }
 
@@ -155,7 +155,7 @@ impl Root {
         // Two names of one file stay both, and nothing is gone.
         let ledger = self.ledger.as_deref().filter(|_| !self.same(from, to));
         vacate(ledger, &self.dir, to.relative(), || {
-            self.dir.rename(from.relative(), &self.dir, to.relative())
+            stale::again(|| self.dir.rename(from.relative(), &self.dir, to.relative()))
         })
     }
 
@@ -181,8 +181,8 @@ impl Root {
     /// # Errors
     /// What the system says.
     pub(super) fn set_mode(&self, path: &VirtualPath, mode: u32) -> io::Result<()> {
-        self.handle(path)?
-            .set_permissions(Permissions::from_mode(mode))
+        let permissions = || Permissions::from_mode(mode);
+        stale::again(|| self.handle(path)?.set_permissions(permissions()))
     }
 
     /// Opens whatever is there.

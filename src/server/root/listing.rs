@@ -47,7 +47,7 @@ impl Root {
         permissions: Permissions,
         only: Option<Glob>,
     ) -> io::Result<Listing> {
-        let dir = self.dir.open_dir(path.relative())?;
+        let dir = stale::again(|| self.dir.open_dir(path.relative()))?;
         let walk = rustix::fs::Dir::new(open_for_reading(&dir)?.into_std())?;
         Ok(Listing {
             root: self.clone(),

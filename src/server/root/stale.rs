@@ -1,5 +1,6 @@
 //! Names that lead to another file at the moment: on a file system that other machines write to as well, whoever opens a name
-//! that is being replaced may find the old file gone and the new one not looked up yet.
+//! that is being replaced may find the old file gone and the new one not looked up yet, and whoever was asked may have gone
+//! down since, so that another has to be asked.
 
 use std::io;
 use std::thread;
@@ -9,20 +10,26 @@ use std::time::Duration;
 const LOOKS: u32 = 50;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Does something by a name, and does it again where the file that had the name is gone from under it (`ESTALE`).
+/// Does something by a name, and does it again where the file that had the name is gone from under it (`ESTALE`), or the
+/// machine that it was asked of (`ENOTCONN`).
 ///
 /// # Errors
 /// What `act` says in the end.
 pub(super) fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..LOOKS {
         match act() {
-            Err(error) if error.kind() == io::ErrorKind::StaleNetworkFileHandle => {
-                thread::sleep(LOOK_EVERY);
-            }
+            Err(error) if is_passing(&error) => thread::sleep(LOOK_EVERY),
             outcome => return outcome,
         }
     }
     act()
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StaleNetworkFileHandle | io::ErrorKind::NotConnected
+    )
 }
 
 #[cfg(test)]
@@ -34,6 +41,7 @@ mod tests {
     fn a_stale_name_is_looked_up_again_and_nothing_else_is() {
         for (error, most, tries) in [
             (Errno::STALE, 3, 4),
+            (Errno::NOTCONN, 3, 4),
             (Errno::STALE, u32::MAX, LOOKS + 1),
             (Errno::NOENT, u32::MAX, 1),
         ] {

@@ -3,7 +3,7 @@
 use super::folder::OpenFolder;
 use super::quota::{Booking, vacate};
 use super::unfinished::Names;
-use super::{Root, VirtualPath};
+use super::{Root, VirtualPath, stale};
 use crate::copy::{CopyError, Pipe};
 use cap_std::fs::{File, Metadata, Permissions, PermissionsExt};
 use clap::ValueEnum;
@@ -65,6 +65,10 @@ impl Root {
         owner: &str,
         start: Start,
     ) -> io::Result<Upload> {
+        stale::again(|| self.begin_upload(path, owner, start))
+    }
+
+    fn begin_upload(&self, path: &VirtualPath, owner: &str, start: Start) -> io::Result<Upload> {
         let (folder, name) = path.split().ok_or(io::ErrorKind::IsADirectory)?;
         let dir = if folder == VirtualPath::root() {
             Arc::clone(&self.dir)
@@ -128,16 +132,18 @@ impl Root {
         owner: &str,
     ) -> io::Result<(File, u64)> {
         let (folder, name) = path.split().ok_or(io::ErrorKind::NotFound)?;
-        let dir = self.dir.open_dir(folder.relative())?;
         let names = Names::new(owner, name);
-        let file = match dir.open(names.partial()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && names.adopt(&dir)? => {
-                dir.open(names.partial())
-            }
-            opened => opened,
-        }?;
-        let length = file.metadata()?.len();
-        Ok((file, length))
+        stale::again(|| {
+            let dir = self.dir.open_dir(folder.relative())?;
+            let file = match dir.open(names.partial()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && names.adopt(&dir)? => {
+                    dir.open(names.partial())
+                }
+                opened => opened,
+            }?;
+            let length = file.metadata()?.len();
+            Ok((file, length))
+        })
     }
 }
 
@@ -175,7 +181,7 @@ impl Upload {
     /// # Errors
     /// `QuotaExceeded`, or what the system says; the file that was there before is as it was.
     pub(in crate::server) fn commit(mut self) -> io::Result<()> {
-        let rename = || self.dir.rename(&self.temporary, &self.dir, &self.name);
+        let rename = || stale::again(|| self.dir.rename(&self.temporary, &self.dir, &self.name));
         let renamed = match &self.booking {
             Some(booking) => booking.replace(&self.dir, &self.name, rename),
             None => rename(),
