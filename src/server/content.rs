@@ -1,4 +1,4 @@
-//! The content of files: `RETR`, `STOR`, `APPE`, `STOU`.
+//! The content of files: `REST`, `RETR`, `STOR`, `APPE`, `STOU`.
 
 use super::ascii::{FromWire, ToWire};
 use super::data::DataChannel;
@@ -10,6 +10,15 @@ use crate::copy::{CopyError, copy};
 use crate::protocol::command::{Arg, TransferType};
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io::{self, Read, Seek, SeekFrom};
+
+/// RFC 3659 §5.
+pub(super) fn rest(session: &mut Session<'_>, position: u64) -> io::Result<Reply> {
+    session.restart_at = position;
+    reply(
+        ReplyCode::NEED_MORE,
+        format!("The next transfer begins at byte {position}."),
+    )
+}
 
 pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let (data, start) = (session.data.take(), std::mem::take(&mut session.restart_at));

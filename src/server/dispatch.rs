@@ -58,20 +58,11 @@ pub(super) fn dispatch(session: &mut Session<'_>, command: &Command) -> io::Resu
         Command::List(path) => listing::list(session, path.as_ref()),
         Command::Nlst(path) => listing::nlst(session, path.as_ref()),
         Command::Mlsd(path) => listing::mlsd(session, path.as_ref()),
-        Command::Rest(position) => {
-            session.restart_at = *position;
-            reply(
-                ReplyCode::NEED_MORE,
-                format!("The next transfer begins at byte {position}."),
-            )
-        }
+        Command::Rest(position) => content::rest(session, *position),
         Command::Retr(path) => content::retr(session, path),
         Command::Stor(path) => content::stor(session, path),
         Command::Appe(path) => content::appe(session, path),
         Command::Stou(path) => content::stou(session, path.as_ref()),
-        Command::Abor => {
-            session.prepared.clear();
-            reply(ReplyCode::TRANSFER_DONE, "No transfer is under way.")
-        }
+        Command::Abor => ports::abor(session),
     }
 }

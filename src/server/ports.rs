@@ -1,4 +1,4 @@
-//! Commands that say where the data connection is to be: `EPSV`, `PASV`, `EPRT`, `PORT`.
+//! Commands that say where the data connection is to be: `EPSV`, `PASV`, `EPRT`, `PORT`; and `ABOR`, after which it is nowhere.
 
 use super::data::{DataListener, DataSource};
 use super::session::{Session, ok, reply};
@@ -90,6 +90,12 @@ pub(super) fn port(session: &mut Session<'_>, target: SocketAddr) -> io::Result<
         .prepared
         .push_back(DataSource::Active(session.local, target));
     ok("The next transfer connects there.")
+}
+
+/// `ABOR` where no transfer is under way; [`Watch`] sees to one that comes in the midst of one.
+pub(super) fn abor(session: &mut Session<'_>) -> io::Result<Reply> {
+    session.prepared.clear();
+    reply(ReplyCode::TRANSFER_DONE, "No transfer is under way.")
 }
 
 fn only_epsv() -> io::Result<Reply> {

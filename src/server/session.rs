@@ -160,20 +160,7 @@ impl<'s> Session<'s> {
                 Ok(Some(line)) => line,
                 Ok(None) if self.told_to_end().is_some() => continue,
                 Ok(None) => return Ok("closed by the client".to_owned()),
-                Err(error)
-                    if timed_out(&error) && login_by.is_some_and(|by| by <= Instant::now()) =>
-                {
-                    let limit = self.config.limits.login.as_secs();
-                    return self.close(&format!("Not logged in within {limit} seconds."));
-                }
-                Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
-                    return self.close("Too much was said before a login.");
-                }
-                Err(error) if timed_out(&error) => {
-                    let idle = self.config.limits.idle.as_secs();
-                    return self.close(&format!("No command for {idle} seconds."));
-                }
-                Err(error) => return Err(error),
+                Err(error) => return self.close_unheard(error, login_by),
             };
             match parse(&line) {
                 Ok(command) => {
@@ -207,6 +194,22 @@ impl<'s> Session<'s> {
                     }
                 }
             }
+        }
+    }
+
+    /// Ends the session of a client that was silent for too long, or said too much. `Err` if its connection is gone.
+    fn close_unheard(&mut self, error: io::Error, login_by: Option<Instant>) -> io::Result<String> {
+        let limits = &self.config.limits;
+        if timed_out(&error) && login_by.is_some_and(|by| by <= Instant::now()) {
+            let limit = limits.login.as_secs();
+            self.close(&format!("Not logged in within {limit} seconds."))
+        } else if error.kind() == io::ErrorKind::QuotaExceeded {
+            self.close("Too much was said before a login.")
+        } else if timed_out(&error) {
+            let idle = limits.idle.as_secs();
+            self.close(&format!("No command for {idle} seconds."))
+        } else {
+            Err(error)
         }
     }
 
