@@ -1,5 +1,7 @@
 //! Text of strangers as it may be shown, and numbers that people can read.
 
+use std::borrow::Cow;
+
 /// Control characters (C0, C1, DEL), the direction marks of Unicode, and characters that cannot be seen: what a terminal
 /// would obey, or what turns a name around. The joiners U+200C and U+200D stay: real scripts are written with them.
 #[must_use]
@@ -12,7 +14,10 @@ pub fn is_unfit(c: char) -> bool {
 
 /// The text with every such character escaped, as in `\n` or `\u{9b}`.
 #[must_use]
-pub fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unfit(c) {
@@ -21,7 +26,7 @@ pub fn escaped(text: &str) -> String {
             shown.push(c);
         }
     }
-    shown
+    Cow::Owned(shown)
 }
 
 /// A number of bytes in the unit that fits: `14 bytes`, `1.4 MiB`.

@@ -53,6 +53,7 @@ pub(super) fn xhash(
 
 /// A checksum of a whole file, or of what this account can go on from, with its size in bytes. A large file takes long, and
 /// is stopped by what stops a transfer.
+#[inline(never)]
 fn checksum(
     session: &mut Session<'_>,
     name: &str,

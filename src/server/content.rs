@@ -20,6 +20,7 @@ pub(super) fn rest(session: &mut Session<'_>, position: u64) -> io::Result<Reply
     )
 }
 
+#[inline(never)]
 pub(super) fn retr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let (data, start) = (session.data.take(), std::mem::take(&mut session.restart_at));
     let ascii = session.transfer_type == TransferType::Ascii;
@@ -102,6 +103,7 @@ pub(super) fn stou(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<
     }
 }
 
+#[inline(never)]
 fn receive(
     session: &mut Session<'_>,
     verb: &'static str,

@@ -71,6 +71,7 @@ pub(super) fn rnfr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     }
 }
 
+#[inline(never)]
 pub(super) fn rnto(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let Some(from) = session.rename_from.take() else {
         return reply(ReplyCode::BAD_SEQUENCE, "Send RNFR first.");
@@ -163,6 +164,7 @@ pub(super) fn site_chmod(session: &mut Session<'_>, mode: u32, name: &Arg) -> io
 }
 
 /// RFC 3659 §7.
+#[inline(never)]
 pub(super) fn mlst(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<Reply> {
     let (path, entry) = match entry_or_partial(session, name.map_or(".", Arg::as_str)) {
         Ok(found) => found,
@@ -185,6 +187,7 @@ fn quoted(path: &VirtualPath) -> String {
 }
 
 /// Carries out a change of one path.
+#[inline(never)]
 fn change(
     session: &Session<'_>,
     name: &Arg,
@@ -222,6 +225,7 @@ fn seen(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Reply
 }
 
 /// The same, and where there is nothing, what this account's cut upload has left.
+#[inline(never)]
 fn entry_or_partial(session: &Session<'_>, name: &str) -> Result<(VirtualPath, Entry), Reply> {
     seen(session, name).or_else(|refusal| {
         let path = session.path(name).map_err(|_| refusal.clone())?;

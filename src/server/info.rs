@@ -9,6 +9,7 @@ use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
 
 /// RFC 2389 §3.
+#[inline(never)]
 pub(super) fn feat(session: &mut Session<'_>) -> io::Result<Reply> {
     let hashes = HashAlgorithm::ALL.map(|algorithm| {
         let chosen = if algorithm == session.hash { "*" } else { "" };
@@ -51,6 +52,7 @@ pub(super) fn feat(session: &mut Session<'_>) -> io::Result<Reply> {
 }
 
 /// RFC 2389 §4. Windows' clients say `utf8 on`, others `UTF-8`.
+#[inline(never)]
 pub(super) fn opts(session: &mut Session<'_>, option: &str) -> io::Result<Reply> {
     let (name, value) = option
         .split_once(' ')
@@ -106,6 +108,7 @@ pub(super) fn site_help() -> io::Result<Reply> {
 }
 
 /// `STAT` with no path, while nothing is being transferred. During a transfer [`super::data`] answers.
+#[inline(never)]
 pub(super) fn stat(session: &mut Session<'_>) -> io::Result<Reply> {
     let lines = [
         format!("Connected from {}", session.peer.ip()),

@@ -21,6 +21,7 @@ const MAX_STAT_ROWS: usize = 1000;
 /// After how many entries of a folder the control connection is looked at, whether there are rows of them or not.
 const LOOK_EVERY: u32 = 256;
 
+#[inline(never)]
 pub(super) fn list(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<Reply> {
     let now = Timestamp::now();
     let name = without_options(path);
@@ -29,6 +30,7 @@ pub(super) fn list(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<
     })
 }
 
+#[inline(never)]
 pub(super) fn nlst(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<Reply> {
     let name = without_options(path);
     send(session, "NLST", name, |entry, out| {
@@ -37,6 +39,7 @@ pub(super) fn nlst(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<
 }
 
 /// RFC 3659 §7.
+#[inline(never)]
 pub(super) fn mlsd(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<Reply> {
     let facts = session.facts;
     let name = path.map_or("", Arg::as_str);
@@ -46,6 +49,7 @@ pub(super) fn mlsd(session: &mut Session<'_>, path: Option<&Arg>) -> io::Result<
 }
 
 /// RFC 959 §4.1.3: a listing over the control connection.
+#[inline(never)]
 pub(super) fn stat(session: &mut Session<'_>, path: &Arg) -> io::Result<Reply> {
     let (folder, mut rows) = match Rows::of(session, "STAT", without_options(Some(path)))? {
         Ok(found) => found,

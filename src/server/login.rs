@@ -1,6 +1,7 @@
 //! `USER` and `PASS` (RFC 959 §4.1.1).
 
 use super::metrics;
+use super::record;
 use super::root::{Bounds, Root, VirtualPath};
 use super::session::{Session, reply};
 use super::users::{Member, Refusal};
@@ -60,35 +61,48 @@ pub(super) fn pass(session: &mut Session<'_>, password: &Password) -> io::Result
     };
     let name = std::mem::take(name);
     session.login = Login::None;
+    let reply = log_in(session, &name, password);
+    if let Login::Done(..) = session.login {
+        record::entered(session);
+    }
+    reply
+}
+
+#[inline(never)]
+fn log_in(session: &mut Session<'_>, name: &str, password: &Password) -> io::Result<Reply> {
     let users = &session.shared.users;
     let anonymous = session.config.anonymous;
-    match users.log_in(anonymous, &name, password, session.peer.ip()) {
+    match users.log_in(anonymous, name, password, session.peer.ip()) {
         Ok(member) => enter(session, member),
-        Err(Refusal::Wrong) => Ok(refuse(session, &name)),
+        Err(Refusal::Wrong) => Ok(refuse(session, name)),
         Err(Refusal::Sessions(most)) => {
-            let peer = session.peer;
-            log::warn!(
-                session = session.live.number, peer:% = peer, user = name.as_str();
-                "{peer} {name:?} has its {most} sessions already"
-            );
-            session.over = Some("too many sessions");
-            let text = format!("This account has its {most} sessions already, try again later.");
+            let why = format!("has its {most} sessions already");
+            put_off(session, name, "too many sessions", &why);
+            let text = format!("This account {why}, try again later.");
             reply(ReplyCode::NOT_AVAILABLE, text)
         }
         Err(Refusal::Busy) => {
-            let peer = session.peer;
-            log::warn!(
-                session = session.live.number, peer:% = peer, user = name.as_str();
-                "{peer} login of {name:?} put off: too many at a time"
-            );
-            session.over = Some("too many logins at a time");
+            let why = "is put off, too many log in at a time";
+            put_off(session, name, "too many logins at a time", why);
             let text = "Too many are logging in, try again later.";
             reply(ReplyCode::NOT_AVAILABLE, text)
         }
     }
 }
 
+/// Ends the session of someone for whom there is no room.
+#[inline(never)]
+fn put_off(session: &mut Session<'_>, name: &str, over: &'static str, why: &str) {
+    let peer = &*session.live.shown_peer;
+    log::warn!(
+        session = session.live.number, peer, user = name;
+        "{peer} {name:?} {why}"
+    );
+    session.over = Some(over);
+}
+
 /// Lets someone in whose password was right.
+#[inline(never)]
 fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
     let account = &member.account;
     let bounds = Bounds {
@@ -98,10 +112,6 @@ fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
     let (peer, name) = (session.peer, &account.name);
     match session.shared.root.below(&account.root, bounds) {
         Ok(root) => {
-            log::info!(
-                session = session.live.number, peer:% = peer, user = name.as_str();
-                "{peer} logged in as {name}"
-            );
             session.live.belongs_to(Some(&member.account));
             metrics::count(&session.shared.metrics.logins);
             session.login = Login::Done(member, root);
@@ -118,6 +128,7 @@ fn enter(session: &mut Session<'_>, member: Member) -> io::Result<Reply> {
 
 /// Refuses a login, later from one to the next, and ends the session after too many. `deploy/fail2ban` reads the line in the
 /// log.
+#[inline(never)]
 fn refuse(session: &mut Session<'_>, name: &str) -> Reply {
     let (peer, shared) = (session.peer, session.shared);
     metrics::count(&shared.metrics.failed_logins);

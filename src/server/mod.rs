@@ -328,6 +328,7 @@ impl Shared {
     }
 
     /// Tells a client that it may not come in.
+    #[inline(never)]
     fn refuse(&self, mut socket: &TcpStream, peer: SocketAddr, refusal: String) {
         metrics::count(&self.metrics.refused);
         log::warn!(peer:% = peer; "{peer} refused: {refusal}");

@@ -122,6 +122,7 @@ pub(super) fn opts_ahead(session: &mut Session<'_>, value: &str) -> io::Result<R
 }
 
 /// Prepares a fresh listener. Returns its port.
+#[inline(never)]
 fn listen(session: &mut Session<'_>) -> Result<u16, Reply> {
     make_room(session)?;
     let ports = session.config.passive_ports;

@@ -43,6 +43,16 @@ impl Shared {
         if !self.is_balancer(from.ip()) {
             return Some(Ok(false));
         }
+        self.identify_by_header(socket, from, place)
+    }
+
+    #[inline(never)]
+    fn identify_by_header(
+        &self,
+        socket: &TcpStream,
+        from: SocketAddr,
+        place: &mut Place,
+    ) -> Option<Result<bool, (SocketAddr, String)>> {
         let deadline = Instant::now() + PATIENCE;
         let source = match Header::read(&mut InTime { socket, deadline }) {
             Ok(Header::Proxied { source, .. }) => {

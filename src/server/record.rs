@@ -7,6 +7,7 @@ use super::sessions::Live;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::shown::escaped;
+use std::fmt;
 use std::time::Duration;
 
 /// A transfer that has ended.
@@ -22,41 +23,55 @@ pub(super) struct Transferred<'t> {
     pub(super) said: &'t str,
 }
 
+#[inline(never)]
 pub(super) fn connected(live: &Live) {
-    let peer = live.peer;
-    log::info!(session = live.number, peer:% = peer; "{peer} connected");
+    let peer = &*live.shown_peer;
+    log::info!(session = live.number, peer; "{peer} connected");
 }
 
-pub(super) fn disconnected(live: &Live, outcome: &str) {
-    let (peer, seconds) = (live.peer, live.since.elapsed().as_secs_f64());
-    let user = live.user();
+#[inline(never)]
+pub(super) fn entered(session: &Session<'_>) {
+    let (peer, user) = (&*session.live.shown_peer, session.login.name());
     log::info!(
-        session = live.number, peer:% = peer, user = user.as_deref(), seconds, outcome;
-        "{peer} disconnected after {seconds:.3} s: {outcome}"
+        session = session.live.number, peer, user;
+        "{peer} logged in as {user}"
     );
 }
 
+#[inline(never)]
+pub(super) fn disconnected(live: &Live, outcome: &str) {
+    let (peer, after) = (&*live.shown_peer, live.since.elapsed());
+    let user = live.user();
+    log::info!(
+        session = live.number, peer, user = user.as_deref(), seconds = after.as_secs_f64(), outcome;
+        "{peer} disconnected after {} s: {outcome}", Millis(after)
+    );
+}
+
+#[inline(never)]
 pub(super) fn command(session: &Session<'_>, command: &Command) {
-    let peer = session.peer;
+    let peer = &*session.live.shown_peer;
     log::debug!(
-        session = session.live.number, peer:% = peer, user = session.login.name();
+        session = session.live.number, peer, user = session.login.name();
         "{peer} {}", escaped(&command.to_string())
     );
 }
 
+#[inline(never)]
 pub(super) fn reply(session: &Session<'_>, reply: &Reply) {
-    let peer = session.peer;
+    let peer = &*session.live.shown_peer;
     log::trace!(
-        session = session.live.number, peer:% = peer, user = session.login.name();
+        session = session.live.number, peer, user = session.login.name();
         "{peer} {}", escaped(reply.to_string().trim_end())
     );
 }
 
 /// A transfer that did not come so far that anything was to move.
+#[inline(never)]
 pub(super) fn refused(session: &Session<'_>, command: &Command, reply: &Reply) {
     let command = command.to_string();
     let (verb, path) = command.split_once(' ').unwrap_or((&command, ""));
-    let said = format!("{} {}", reply.code(), reply.text());
+    let said = reply.to_string();
     transferred(
         session,
         &Transferred {
@@ -66,27 +81,38 @@ pub(super) fn refused(session: &Session<'_>, command: &Command, reply: &Reply) {
             took: Duration::ZERO,
             outcome: Outcome::Refused,
             code: Some(reply.code().0),
-            said: &said,
+            said: said.trim_end(),
         },
     );
 }
 
 /// Logs a transfer, and counts it.
+#[inline(never)]
 pub(super) fn transferred(session: &Session<'_>, done: &Transferred<'_>) {
-    let (peer, user, seconds) = (session.peer, session.login.name(), done.took.as_secs_f64());
-    let Transferred {
+    let (peer, user) = (&*session.live.shown_peer, session.login.name());
+    let &Transferred {
         verb,
         path,
         bytes,
+        took,
         said,
         ..
     } = done;
     let joint = if path.is_empty() { "" } else { " " };
     log::info!(
-        session = session.live.number, peer:% = peer, user, verb, path, bytes, seconds,
+        session = session.live.number, peer, user, verb, path, bytes, seconds = took.as_secs_f64(),
         outcome = done.outcome.name(), code = done.code;
-        "{peer} {user} {verb}{joint}{} {bytes} bytes {seconds:.3} s: {said}", escaped(path)
+        "{peer} {user} {verb}{joint}{} {bytes} bytes {} s: {said}", escaped(path), Millis(took)
     );
     let metrics = &session.shared.metrics;
-    metrics.transferred(verb, done.outcome, done.took);
+    metrics.transferred(verb, done.outcome, took);
+}
+
+/// Seconds to three places. As a floating-point number they would take 1.2 KiB of stack, which an idle session keeps.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
+    }
 }

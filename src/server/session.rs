@@ -90,7 +90,8 @@ pub(super) fn run(
             let served = session.serve(entrance);
             let outcome = served.unwrap_or_else(|error| session.lost(&error));
             // All else that it holds is given back before the end of its connection is waited for.
-            (outcome, Some(session.control))
+            let Session { control, .. } = *session;
+            (outcome, Some(control))
         }
         Err(error) => (error.to_string(), None),
     };
@@ -101,16 +102,19 @@ pub(super) fn run(
 }
 
 impl<'s> Session<'s> {
+    /// On the heap, where it is no longer than it has to be: an idle session keeps each page of the stack that it has touched.
+    /// For the same reason what is seldom called, or needs much room, has a frame of its own (`inline(never)`).
+    #[inline(never)]
     fn new(
         shared: &'s Shared,
         live: &'s Live,
         socket: Arc<TcpStream>,
         proxied: bool,
-    ) -> io::Result<Self> {
+    ) -> io::Result<Box<Self>> {
         let config = shared.config();
         let public = shared.public.told(&config, live.peer.ip(), proxied);
         let local = proxy::local(&socket, public.filter(|_| proxied))?;
-        Ok(Self {
+        Ok(Box::new(Self {
             shared,
             live,
             pace: config
@@ -140,7 +144,7 @@ impl<'s> Session<'s> {
             hash: HashAlgorithm::default(),
             transfer_logged: false,
             epsv_all: false,
-        })
+        }))
     }
 
     /// The command loop. Returns how the session ended.

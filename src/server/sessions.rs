@@ -35,6 +35,8 @@ pub(super) struct Live {
     /// Which session it is: the first of a server has number 1.
     pub(super) number: u64,
     pub(super) peer: SocketAddr,
+    /// The same as it stands in the log: put into words once, and not by each line.
+    pub(super) shown_peer: Box<str>,
     pub(super) since: Instant,
     socket: Arc<TcpStream>,
     kicked: AtomicBool,
@@ -175,6 +177,7 @@ impl Live {
         Arc::new(Self {
             number,
             peer,
+            shown_peer: peer.to_string().into(),
             since: Instant::now(),
             socket,
             kicked: AtomicBool::default(),

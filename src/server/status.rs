@@ -227,7 +227,7 @@ impl Row {
     fn of(live: &Live) -> Self {
         let mut row = Self {
             session: live.number,
-            peer: live.peer.to_string(),
+            peer: live.shown_peer.to_string(),
             user: live.user().unwrap_or_default(),
             connected: live.since.elapsed().as_secs_f64(),
             ..Self::default()

@@ -59,7 +59,7 @@ impl Transfer {
             .control
             .send(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
         let _working = session.live.work_on(verb, path.as_str());
-        let activity = format!("{verb} {path}");
+        let activity = [verb, " ", path.as_str()].concat();
         let paces = session.paces();
         let protection = session.data_protection(direction(verb));
         let mut watch = Watch::new(
@@ -107,7 +107,7 @@ fn told(reply: &io::Result<Reply>) -> (Option<u16>, String) {
     match reply {
         Ok(reply) => (
             Some(reply.code().0),
-            format!("{} {}", reply.code(), reply.text()),
+            reply.to_string().trim_end().to_owned(),
         ),
         Err(error) => (None, error.to_string()),
     }

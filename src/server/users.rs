@@ -42,6 +42,8 @@ pub(super) struct Users {
     turns: Turns,
     failures: Failures,
     present: Arc<Mutex<Present>>,
+    /// The account of all who log in without a password.
+    public: Mutex<Arc<Account>>,
 }
 
 /// Why a login is refused.
@@ -76,6 +78,7 @@ impl Users {
             turns: Turns::new(hash_jobs),
             failures: Failures::default(),
             present: Arc::default(),
+            public: Mutex::new(Arc::new(Account::new(ANONYMOUS, Permissions::NONE))),
         })
     }
 
@@ -88,6 +91,7 @@ impl Users {
 
     /// Logs in, or not. An unknown name and a wrong password take the same time, and say the same. `anonymous` is what a
     /// login without a password may do; `None` lets nobody in that way.
+    #[inline(never)]
     pub(super) fn log_in(
         &self,
         anonymous: Option<Access>,
@@ -97,7 +101,7 @@ impl Users {
     ) -> Result<Member, Refusal> {
         if let Some(access) = anonymous.filter(|_| is_public(name)) {
             return Ok(Member {
-                account: Arc::new(Account::new(ANONYMOUS, access.into())),
+                account: self.public(access.into()),
                 pace: None,
                 _place: None,
             });
@@ -113,6 +117,16 @@ impl Users {
             .filter(|entry| right && entry.admits(from))
             .ok_or(Refusal::Wrong)?;
         self.enter(&entry.account)
+    }
+
+    /// One for all, since each of a session's own would be a part of what an idle session costs.
+    fn public(&self, permissions: Permissions) -> Arc<Account> {
+        // Whole after every statement that touches it.
+        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        if public.permissions != permissions {
+            *public = Arc::new(Account::new(ANONYMOUS, permissions));
+        }
+        Arc::clone(&public)
     }
 
     /// Counts a login that failed, and says how long its reply is to wait: where there are no accounts, there is nothing to

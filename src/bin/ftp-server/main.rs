@@ -16,7 +16,7 @@ use multi_client_ftp::server::{self, Server, StatusCommand, UserCommand};
 use reload::Live;
 use settings::Settings;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
@@ -89,8 +89,16 @@ fn start_log(args: &Args) {
         .filter_level(log::LevelFilter::Trace)
         .format_target(false)
         .format_timestamp_millis();
+    let form = match args.log_format {
+        LogFormat::Json => Some(lines::json as lines::Form),
+        LogFormat::Text if std::io::stderr().is_terminal() => None,
+        LogFormat::Text => Some(lines::text as lines::Form),
+    };
+    // Where there is no standard error nobody misses a line.
+    if let Some(Ok(straight)) = form.map(lines::straight) {
+        builder.format(straight);
+    }
     if args.log_format == LogFormat::Json {
-        builder.format(lines::json);
         std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     }
     builder.init();

@@ -73,20 +73,26 @@ impl Folder {
     pub(super) fn now(&self) -> Arc<OpenFolder> {
         // It is whole after every statement that touches it.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_another(&open) {
-            match Self::open_at(&self.path) {
-                Ok(new) => {
-                    log::info!("another folder is at {}", self.path.display());
-                    *open = Arc::new(new);
-                }
-                // The sandbox leaves the server what was there when it began.
-                Err(error) => log::warn!(
-                    "another folder is at {} and cannot be opened, restart the server: {error}",
-                    self.path.display()
-                ),
-            }
+        if self.is_another(&open)
+            && let Some(new) = self.open_anew()
+        {
+            *open = Arc::new(new);
         }
         Arc::clone(&open)
+    }
+
+    #[inline(never)]
+    fn open_anew(&self) -> Option<OpenFolder> {
+        let path = self.path.display();
+        // The sandbox leaves the server what was there when it began.
+        Self::open_at(&self.path)
+            .inspect(|_| log::info!("another folder is at {path}"))
+            .inspect_err(|error| {
+                log::warn!(
+                    "another folder is at {path} and cannot be opened, restart the server: {error}"
+                );
+            })
+            .ok()
     }
 
     /// With its second handle, since uploads will come.

@@ -161,10 +161,11 @@ fn table(rows: &[Row], speeds: &[f64]) -> String {
         };
         let user = match &*row.user {
             "" => "-".to_owned(),
-            user => escaped(user),
+            user => escaped(user).into_owned(),
         };
         let (number, since) = (row.session.to_string(), time(row.connected));
-        lines.push([number, user, escaped(&row.peer), since, moved, speed, doing]);
+        let peer = escaped(&row.peer).into_owned();
+        lines.push([number, user, peer, since, moved, speed, doing]);
     }
     let mut widths = [0; 7];
     for line in &lines {
