@@ -3,6 +3,9 @@
 //! It knows the verbs that the load sends, and nothing of what a server is for: no account, no path that is refused, no
 //! deadline, no look at who connects, no temporary file, no log. What it costs is what the kernel takes for such a server;
 //! what a real one costs beyond that is its own.
+//!
+//! With `FTP_FLOOR_ATOMIC` in the environment an upload goes to a name of its own and is renamed when it is whole: what that
+//! alone takes.
 
 use rustix::fs::sendfile;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
@@ -42,6 +45,9 @@ fn session(mut control: TcpStream) -> io::Result<()> {
     let mut line = [0; 256];
     let mut data = None;
     let mut buffer = Vec::new();
+    let beside = std::env::var_os("FTP_FLOOR_ATOMIC")
+        .and_then(|_| control.peer_addr().ok())
+        .map(|peer| format!(".{}", peer.port()));
     loop {
         // The load sends a command in one piece, and the next one after the answer.
         let count = control.read(&mut line)?;
@@ -67,10 +73,13 @@ fn session(mut control: TcpStream) -> io::Result<()> {
                 control.write_all(b"226 That was it\r\n")?;
             }
             "STOR" => {
-                let file = File::create(path)?;
+                let file = File::create(beside.as_deref().unwrap_or(path))?;
                 control.write_all(b"150 Send it\r\n")?;
                 buffer.resize(BUFFER, 0);
                 receive(accept(data.take())?, file, &mut buffer)?;
+                if let Some(beside) = &beside {
+                    std::fs::rename(beside, path)?;
+                }
                 control.write_all(b"226 There it is\r\n")?;
             }
             "QUIT" => return control.write_all(b"221 Goodbye\r\n"),
