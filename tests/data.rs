@@ -171,6 +171,25 @@ fn ports_are_not_handed_out_in_a_row() {
 }
 
 #[test]
+fn a_port_that_nobody_came_to_rests_where_another_is_free() {
+    let (server, range) = server_with_ports(2);
+    let mut raw = server.login();
+    let mut ports = Vec::new();
+    for _ in 0..20 {
+        // Each takes the place of the one before, to which the client may yet connect, or another one of its address.
+        ports.push(raw.epsv().port());
+        ports.push(raw.pasv().port());
+    }
+    assert!(ports.windows(2).all(|pair| pair[0] != pair[1]), "{ports:?}");
+    drop(raw);
+    // Where there is no other, it is taken all the same.
+    let mut one = server.login();
+    let mut other = server.login();
+    let both = [one.epsv().port(), other.epsv().port()];
+    assert!(both.iter().all(|port| range.contains(port)), "{both:?}");
+}
+
+#[test]
 fn a_thousand_passive_ports_in_a_row_leak_nothing() {
     let (server, range) = server_with_ports(4);
     let before = server.at_rest();

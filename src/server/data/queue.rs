@@ -1,15 +1,19 @@
-//! The line of those who wait for a port, where all that data connections may use are taken.
+//! The line of those who wait for a port, where all that data connections may use are taken; and the ports that rest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the first in line looks by itself: of the ports that another process gives back nobody tells.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the others look whether their client is still there.
 const GLANCE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a port rests to which nobody has come. A client that was told of it may still do so, or another one behind the
+/// same address, and would then reach the port's next user. A lost SYN is sent again after one second, and after three.
+const REST: Duration = Duration::from_secs(4);
 
 /// First come, first served.
 #[derive(Debug, Default)]
@@ -17,6 +21,9 @@ pub(in crate::server) struct PortQueue {
     line: Mutex<Line>,
     /// How many ports this server's data connections are waited for at.
     in_use: AtomicU64,
+    /// When these ports were given up with nobody having come to them: the last time, for each. It has no more than there are
+    /// ports.
+    given_up: Mutex<BTreeMap<u16, Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +50,12 @@ impl PortQueue {
         self.in_use.load(Ordering::Relaxed)
     }
 
+    /// Since when a port rests, if it does.
+    pub(super) fn rests_since(&self, port: u16) -> Option<Instant> {
+        let since = *self.given_up().get(&port)?;
+        (since.elapsed() < REST).then_some(since)
+    }
+
     /// Takes the last place.
     pub(in crate::server) fn join(&self) -> Place<'_> {
         let mut line = self.line();
@@ -64,6 +77,11 @@ impl PortQueue {
     fn line(&self) -> MutexGuard<'_, Line> {
         // It is whole after every statement that touches it.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, BTreeMap<u16, Instant>> {
+        // Likewise.
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,22 +114,38 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Tells the first in line, when it is dropped, that a port is free.
+/// Tells the first in line, when it is dropped, that a port is free, and has it rest if it was not used.
 #[derive(Debug)]
-pub(super) struct Freed(Arc<PortQueue>);
+pub(super) struct Freed {
+    queue: Arc<PortQueue>,
+    port: u16,
+    used: bool,
+}
 
 impl Freed {
     /// For a port that has just been taken.
-    pub(super) fn later(queue: &Arc<PortQueue>) -> Self {
+    pub(super) fn later(queue: &Arc<PortQueue>, port: u16) -> Self {
         queue.in_use.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(queue))
+        Self {
+            queue: Arc::clone(queue),
+            port,
+            used: false,
+        }
+    }
+
+    /// The client that it was for has come.
+    pub(super) fn was_used(&mut self) {
+        self.used = true;
     }
 }
 
 impl Drop for Freed {
     fn drop(&mut self) {
-        self.0.in_use.fetch_sub(1, Ordering::Relaxed);
-        self.0.wake_first();
+        if !self.used {
+            self.queue.given_up().insert(self.port, Instant::now());
+        }
+        self.queue.in_use.fetch_sub(1, Ordering::Relaxed);
+        self.queue.wake_first();
     }
 }
 

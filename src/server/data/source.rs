@@ -34,6 +34,7 @@ impl PassivePorts {
     ///
     /// The search begins at a random port, so that nobody can guess the next one (RFC 2577 §8), and goes round once.
     /// Port 0 is never asked for: with thousands of ports in TIME_WAIT the kernel's own search takes milliseconds.
+    /// Ports that rest are taken where no other is free, and the one that has rested longest is the first of them.
     ///
     /// # Errors
     /// `AddrInUse` if every port of the range is taken, or what else the system says.
@@ -44,20 +45,20 @@ impl PassivePorts {
     ) -> io::Result<DataListener> {
         let count = u32::from(self.high - self.low) + 1;
         let start = getrandom::u32()? % count;
+        let mut resting = Vec::new();
         for step in 0..count {
             #[allow(clippy::cast_possible_truncation)] // below `count`, which is at most 65,536
             let port = self.low + ((start + step) % count) as u16;
-            match listen_on(SocketAddr::new(address, port)) {
-                Ok(socket) => {
-                    return Ok(DataListener {
-                        socket,
-                        port,
-                        _freed: Freed::later(queue),
-                    });
-                }
-                // `bind` may pass and `listen` then find the port in use.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(error),
+            if let Some(since) = queue.rests_since(port) {
+                resting.push((since, port));
+            } else if let Some(listener) = DataListener::new(address, port, queue)? {
+                return Ok(listener);
+            }
+        }
+        resting.sort_unstable();
+        for (_, port) in resting {
+            if let Some(listener) = DataListener::new(address, port, queue)? {
+                return Ok(listener);
             }
         }
         Err(io::ErrorKind::AddrInUse.into())
@@ -109,13 +110,13 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// A port that waits for one data connection. It is free again when this is dropped.
+/// A port that waits for one data connection. It is free again when this is dropped, and rests first where nobody came to it.
 #[derive(Debug)]
 pub(in crate::server) struct DataListener {
     socket: TcpListener,
     port: u16,
     // Behind the socket: by then the port is free.
-    _freed: Freed,
+    freed: Freed,
 }
 
 /// Where the next data connection comes from, as the client's last `EPSV`, `PASV`, `EPRT` or `PORT` has it.
@@ -143,6 +144,20 @@ impl DataSource {
 }
 
 impl DataListener {
+    /// Listens on this port, unless it is taken.
+    fn new(address: IpAddr, port: u16, queue: &Arc<PortQueue>) -> io::Result<Option<Self>> {
+        match listen_on(SocketAddr::new(address, port)) {
+            Ok(socket) => Ok(Some(Self {
+                socket,
+                port,
+                freed: Freed::later(queue, port),
+            })),
+            // `bind` may pass and `listen` then find the port in use.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The port.
     pub(in crate::server) const fn port(&self) -> u16 {
         self.port
@@ -151,7 +166,7 @@ impl DataListener {
     /// Waits for `peer` to connect and frees the port. Connections of anybody else are closed, and the wait goes on
     /// (RFC 2577 §4).
     fn accept(
-        self,
+        mut self,
         peer: IpAddr,
         mut watch: Watch<'_>,
         timeout: Duration,
@@ -164,6 +179,7 @@ impl DataListener {
             }
             match self.accept_one() {
                 Ok((socket, from)) if from.ip().to_canonical() == peer => {
+                    self.freed.was_used();
                     return Ok(DataChannel::new(socket, watch, timeout));
                 }
                 Ok((_, from)) => log::warn!("{from} connected to the data port of {peer}, closed"),
