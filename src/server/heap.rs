@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How much has to be freed at once for glibc to look at the rest, in bytes.
 const AT_ONCE: usize = 64 * 1024;
@@ -41,37 +41,40 @@ pub(super) enum Crowd {
     #[default]
     None,
     Here,
-    /// It has gone, and so many steps have been taken since.
-    Gone(u32),
+    /// It has gone, so many steps have been taken since, and the next is due then.
+    Gone(u32, Instant),
 }
 
 impl Crowd {
-    /// Gives back what a crowd has left behind, step by step, once it has gone. Returns when to look again.
+    /// Gives back what a crowd has left behind, step by step, once it has gone. Returns when to look again; who looks before
+    /// that changes nothing by it.
     ///
     /// What keeps memory is a stack that waits for a next thread, some forty MiB of which glibc keeps: with each there is a
     /// piece of the heap, which lies wherever the heap ended when the thread began, and nothing below it goes back to the
     /// system. All of them go when a thread ends whose stack is larger than they are together; and its own goes at the end of
     /// one more, which begins when the heap is small again. Threads of sessions may take a while to end, hence more rounds.
-    pub(super) fn look(&mut self, sessions: usize) -> Option<Duration> {
+    pub(super) fn look(&mut self, sessions: usize, now: Instant) -> Option<Duration> {
         *self = match *self {
             _ if sessions > CROWD => Self::Here,
-            Self::Here if sessions <= FEW => Self::Gone(0),
-            Self::Gone(STEPS) => Self::None,
-            Self::Gone(steps) => {
+            Self::Here if sessions <= FEW => Self::Gone(0, now + LOOK_EVERY),
+            Self::Gone(steps, due) if due <= now => {
                 tidy();
                 if steps.is_multiple_of(2) {
                     start(LARGE_STACK, visit_heaps);
                 } else {
                     start(SMALL_STACK, tidy);
                 }
-                Self::Gone(steps + 1)
+                match steps + 1 {
+                    STEPS => Self::None,
+                    steps => Self::Gone(steps, now + LOOK_EVERY * 2_u32.pow(steps / 2)),
+                }
             }
             other => other,
         };
-        match self {
+        match *self {
             Self::None => None,
             Self::Here => Some(LOOK_EVERY),
-            Self::Gone(steps) => Some(LOOK_EVERY * 2_u32.pow(*steps / 2)),
+            Self::Gone(_, due) => Some(due.saturating_duration_since(now)),
         }
     }
 }
@@ -119,4 +122,31 @@ fn visit_heaps() {
         let _ = arrived.recv();
         drop(closed);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_behind_a_crowd_does_not_hurry_it_away() {
+        let mut crowd = Crowd::default();
+        let mut now = Instant::now();
+        assert_eq!(crowd.look(CROWD, now), None);
+        assert_eq!(crowd.look(CROWD + 1, now), Some(LOOK_EVERY));
+        assert_eq!(crowd.look(FEW + 1, now), Some(LOOK_EVERY));
+        let mut wait = crowd.look(FEW, now);
+        let gone = now;
+        for steps in 1..=STEPS {
+            let left = wait.unwrap();
+            let early = now + left / 2;
+            for _ in 0..100 {
+                assert_eq!(crowd.look(FEW, early), Some(left - left / 2));
+            }
+            now += left;
+            wait = crowd.look(FEW, now);
+            assert_eq!(wait.is_none(), steps == STEPS, "after {steps} steps");
+        }
+        assert_eq!(now - gone, Duration::from_secs(30));
+    }
 }

@@ -77,7 +77,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use sweeper::Sweeper;
 use tls::Tls;
 use users::Users;
@@ -233,7 +233,7 @@ impl Server {
         let mut crowd = Crowd::default();
         notice.ready(shared.busy());
         loop {
-            let look = crowd.look(shared.sessions.count());
+            let look = crowd.look(shared.sessions.count(), Instant::now());
             let limit = notice.busy(|| shared.busy()).into_iter().chain(look).min();
             let come = match entrances.wait(stop, reload, limit)? {
                 Woken::Stop => break,
