@@ -15,9 +15,7 @@ pub(super) use quota::Bounds;
 pub use upload::Durability;
 pub(super) use upload::{Start, Upload};
 
-use cap_std::fs::{
-    Dir, File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt,
-};
+use cap_std::fs::{File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
 use folder::{Folder, OpenFolder};
 use quota::{Ledger, Ledgers, vacate};
 use std::io;
@@ -193,11 +191,6 @@ impl Root {
             OpenOptions::new().read(true).custom_flags(O_NONBLOCK),
         )
     }
-}
-
-/// A folder's handle is good for paths below it only: to walk or to sync it, it must be opened once more.
-fn open_for_reading(dir: &Dir) -> io::Result<File> {
-    dir.open(".")
 }
 
 /// `O_NONBLOCK` as `custom_flags` takes it.

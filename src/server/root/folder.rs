@@ -8,8 +8,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// A folder that is open. Its handle is good for paths below it only: to sync what is in it, it must be opened once more, which
-/// is done once.
+/// A folder that is open. What it takes to sync what is in it is opened once.
 #[derive(Debug)]
 pub(super) struct OpenFolder {
     dir: Dir,
@@ -25,7 +24,7 @@ impl OpenFolder {
         if let Some(readable) = self.readable.get() {
             return readable.sync_all();
         }
-        let readable = self.dir.open(".")?;
+        let readable = readable(&self.dir)?;
         self.readable.get_or_init(|| readable).sync_all()
     }
 }
@@ -98,7 +97,7 @@ impl Folder {
     /// With its second handle, since uploads will come.
     fn open_at(path: &Path) -> io::Result<OpenFolder> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-        let readable = dir.open(".")?;
+        let readable = readable(&dir)?;
         Ok(OpenFolder {
             dir,
             readable: readable.into(),
@@ -117,4 +116,9 @@ impl Folder {
             (Err(_), _) => false,
         }
     }
+}
+
+/// A folder's handle is good for paths below it only: to walk it, or to sync what is in it, it must be opened once more.
+pub(super) fn readable(dir: &Dir) -> io::Result<File> {
+    dir.open(".")
 }

@@ -1,6 +1,7 @@
 //! The entries of a folder, and what each account is told of them.
 
-use super::{HIDDEN_PREFIX, Root, VirtualPath, open_for_reading, stale};
+use super::folder::readable;
+use super::{HIDDEN_PREFIX, Root, VirtualPath, stale};
 use crate::protocol::entry::{Entry, Kind, Perm, Unique};
 use crate::server::glob::Glob;
 use crate::server::users::Permissions;
@@ -48,7 +49,7 @@ impl Root {
         only: Option<Glob>,
     ) -> io::Result<Listing> {
         let dir = stale::again(|| self.dir.open_dir(path.relative()))?;
-        let walk = rustix::fs::Dir::new(open_for_reading(&dir)?.into_std())?;
+        let walk = rustix::fs::Dir::new(readable(&dir)?.into_std())?;
         Ok(Listing {
             root: self.clone(),
             dir,
