@@ -1,9 +1,18 @@
 //! What is tried again, what is not, and from where it goes on.
 
-use super::fake::{Place, Server, Session, reset_on_close};
+use super::fake::{Place, Run, Server, Session, reset_on_close};
 use std::io::Write;
 
-const AGAIN: [&str; 4] = ["--retries", "3", "--retry-wait", "1"];
+/// Runs a client that tries three times more to its end, and checks that it was with `code`, and the script was followed.
+#[track_caller]
+fn run(place: &Place, server: Server, typed: &str, code: i32) -> Run {
+    let port = server.port.to_string();
+    let arguments = ["--port", &port, "--retries", "3", "--retry-wait", "1"];
+    let run = place.run(&arguments, None, typed);
+    assert_eq!(run.code, Some(code), "{run}");
+    server.finish(&run);
+    run
+}
 
 fn asked(s: &mut Session) {
     s.expect("TYPE I", "200 image");
@@ -36,15 +45,10 @@ fn a_download_goes_on_from_its_part_after_a_reset() {
         s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
         s.quit();
     });
-    let port = server.port.to_string();
-    let mut arguments = vec!["--port", &port];
-    arguments.extend(AGAIN);
-    let run = place.run(&arguments, None, "get f");
-    assert_eq!(run.code, Some(0), "{run}");
+    let run = run(&place, server, "get f", 0);
     run.tells("trying again in 0.001 s, 1 of 3");
     run.tells("going on after 7 bytes");
     assert_eq!(place.downloads(), [("f".into(), "hello, world".into())]);
-    server.finish(&run);
 }
 
 #[test]
@@ -70,14 +74,9 @@ fn a_download_that_was_cut_and_seems_whole_to_the_server_goes_on() {
         s.expect("HASH f", "213 CRC32 0-12 ffab723a f");
         s.quit();
     });
-    let port = server.port.to_string();
-    let mut arguments = vec!["--port", &port];
-    arguments.extend(AGAIN);
-    let run = place.run(&arguments, None, "get f");
-    assert_eq!(run.code, Some(0), "{run}");
+    let run = run(&place, server, "get f", 0);
     run.tells("only 7 of 12 bytes came");
     assert_eq!(place.downloads(), [("f".into(), "hello, world".into())]);
-    server.finish(&run);
 }
 
 #[test]
@@ -102,15 +101,10 @@ fn what_is_temporary_is_tried_three_times_more_in_the_same_session() {
         }
         s.quit();
     });
-    let port = server.port.to_string();
-    let mut arguments = vec!["--port", &port];
-    arguments.extend(AGAIN);
-    let run = place.run(&arguments, None, "put f\nput f");
-    assert_eq!(run.code, Some(1), "{run}");
+    let run = run(&place, server, "put f\nput f", 1);
     run.tells("trying again in 0.004 s, 3 of 3");
     run.tells("sent f: 5 bytes");
     run.tells("line 2: put f: the server answered \"450 busy\"");
-    server.finish(&run);
 }
 
 #[test]
@@ -124,13 +118,8 @@ fn a_refusal_for_good_is_not_tried_again() {
         s.expect("RETR f", "550 no such file");
         s.quit();
     });
-    let port = server.port.to_string();
-    let mut arguments = vec!["--port", &port];
-    arguments.extend(AGAIN);
-    let run = place.run(&arguments, None, "get f");
-    assert_eq!(run.code, Some(1), "{run}");
+    let run = run(&place, server, "get f", 1);
     assert!(!run.err.contains("again in"), "{run}");
-    server.finish(&run);
 }
 
 #[test]
@@ -143,11 +132,6 @@ fn a_server_that_is_full_when_connecting_anew_is_left_alone() {
         drop(s);
         Session::accept(&listener).say("421 too many");
     });
-    let port = server.port.to_string();
-    let mut arguments = vec!["--port", &port];
-    arguments.extend(AGAIN);
-    let run = place.run(&arguments, None, "get f");
-    assert_eq!(run.code, Some(3), "{run}");
+    let run = run(&place, server, "get f", 3);
     run.tells("421 too many");
-    server.finish(&run);
 }
