@@ -44,7 +44,7 @@ const USAGE: &str = "ftp-client [OPTIONS] [URL]
 ///
 /// With -c or -b, or without a terminal on standard input, nobody is asked: each line is a command, and the first
 /// that fails ends the client, unless it begins with a dash. The password comes from the environment variable
-/// FTP_PASSWORD or from ~/.netrc, or is asked for on the terminal.
+/// FTP_PASSWORD, for all hosts that the client was started with, or from ~/.netrc, or is asked for on the terminal.
 ///
 /// Exit codes: 0 done, 1 a command failed, 2 usage, 3 could not connect, 4 login refused, 5 timed out, 6 no TLS that
 /// can be trusted, 7 trouble with a local file, 130 interrupted.
