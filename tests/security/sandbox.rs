@@ -117,7 +117,30 @@ fn no_file_outside_its_folders_can_be_read_by_the_process() {
     }
 }
 
-/// The same, of what the library leaves to the thread that binds.
+/// What was made anew in the place of the served folder is none that the sandbox was made with.
+#[test]
+fn a_root_made_anew_is_out_of_reach_and_the_log_says_what_to_do() {
+    for (mode, opens) in [("auto", !has_landlock()), ("off", true)] {
+        let server = Server::with(&["--sandbox", mode]);
+        fs::remove_dir(&server.root).expect("it is removed");
+        fs::create_dir(&server.root).expect("it is made anew");
+        let mut raw = server.login();
+        let told = if opens {
+            ["INFO", "another folder is at ", ""]
+        } else {
+            ["WARN", "another folder is at ", "restart the server"]
+        };
+        server.wait_for_log(&told);
+        if opens {
+            raw.store("a", b"abc");
+        } else {
+            raw.begin_refused("STOR a", &[550]);
+        }
+        assert_eq!(names_in(&server.root).len(), usize::from(opens));
+    }
+}
+
+/// The sandbox of files once more, of what the library leaves to the thread that binds.
 #[test]
 fn only_the_served_folder_can_be_touched() {
     let place = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
