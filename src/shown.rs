@@ -1,6 +1,7 @@
 //! Text of strangers as it may be shown, and numbers that people can read.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 /// Control characters (C0, C1, DEL), the direction marks of Unicode, and characters that cannot be seen: what a terminal
 /// would obey, or what turns a name around. The joiners U+200C and U+200D stay: real scripts are written with them.
@@ -29,12 +30,18 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// How many there are of something, of which one is a `what`: `1 session`, `2 sessions`.
+#[must_use]
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let s = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
+
 /// A number of bytes in the unit that fits: `14 bytes`, `1.4 MiB`.
 #[must_use]
 pub fn bytes(count: u64) -> String {
     match count {
-        1 => "1 byte".to_owned(),
-        0..1024 => format!("{count} bytes"),
+        0..1024 => counted(count, "byte"),
         #[allow(clippy::cast_precision_loss)] // three digits are shown
         _ => scaled(count as f64),
     }
@@ -59,6 +66,15 @@ pub fn scaled(mut value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(
+            [0_usize, 1, 2].map(|count| counted(count, "session")),
+            ["0 sessions", "1 session", "2 sessions"]
+        );
+        assert_eq!([bytes(1), bytes(1023)], ["1 byte", "1023 bytes"]);
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {

@@ -40,6 +40,16 @@ fn idle_sessions_get_421() {
 }
 
 #[test]
+fn the_log_counts_as_people_do() {
+    for (count, open) in [(0, "0 sessions"), (1, "1 session"), (2, "2 sessions")] {
+        let mut server = Server::start();
+        let _clients: Vec<_> = (0..count).map(|_| server.login()).collect();
+        assert!(server.stop().success());
+        server.wait_for_log(&[&format!("shutting down, {open} open")]);
+    }
+}
+
+#[test]
 fn a_download_under_way_is_finished() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = Server::start();

@@ -6,6 +6,7 @@ use super::progress::Meter;
 use super::record;
 use crate::copy::{CopyError, hex};
 use crate::protocol::entry::Entry;
+use crate::shown::counted;
 use anyhow::Result;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
@@ -162,8 +163,9 @@ impl Part {
     pub(super) fn is_whole(&self, expected: Option<u64>) -> Result<(), Trouble> {
         match expected.filter(|&expected| expected != self.length) {
             Some(expected) => Err(Trouble::Short(format!(
-                "only {} of {expected} bytes came; try again",
-                self.length
+                "only {} of {} came; try again",
+                self.length,
+                counted(expected, "byte")
             ))),
             None => Ok(()),
         }

@@ -6,6 +6,7 @@ mod network;
 
 use super::users::{self, Access};
 use super::{Config, TlsMode, tls};
+use crate::shown::counted;
 use jiff::Timestamp;
 use rustix::fs::Access as Right;
 use std::fmt;
@@ -213,8 +214,7 @@ fn accounts(config: &Config) -> Finding {
             ABOUT,
             format!("{shown} can be read by others than its owner: chmod 600 it"),
         ),
-        Ok((1, _)) => Finding::fine(ABOUT, format!("1 account in {shown}")),
-        Ok((count, _)) => Finding::fine(ABOUT, format!("{count} accounts in {shown}")),
+        Ok((count, _)) => Finding::fine(ABOUT, format!("{} in {shown}", counted(count, "account"))),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Shared;
 use super::notice::Notice;
 use super::phase::Phase;
+use crate::shown::counted;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -19,7 +20,8 @@ const END_GRACE: Duration = Duration::from_secs(5);
 impl Shared {
     /// Ends all sessions: idle ones now, others after their transfer, and those that take too long by force.
     pub(super) fn drain(&self, stop: &UnixStream, notice: &mut Notice) {
-        log::info!("shutting down, {} sessions open", self.sessions.count());
+        let open = counted(self.sessions.count(), "session");
+        log::info!("shutting down, {open} open");
         let limit = self.config().limits.drain;
         notice.stopping(limit + CUT_GRACE + END_GRACE, self.busy());
         self.phase.set(Phase::DRAINING);
@@ -27,10 +29,8 @@ impl Shared {
         if self.empty_within(limit, Some(stop), notice) {
             return;
         }
-        log::warn!(
-            "cutting the transfers of {} sessions",
-            self.sessions.count()
-        );
+        let left = counted(self.sessions.count(), "session");
+        log::warn!("cutting the transfers of {left}");
         self.phase.set(Phase::CUTTING);
         self.sessions.shut(Shutdown::Both);
         self.empty_within(CUT_GRACE, None, notice);

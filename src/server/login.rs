@@ -8,6 +8,7 @@ use super::users::{Member, Refusal};
 use crate::copy::Pace;
 use crate::protocol::command::{Arg, Password};
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::shown::counted;
 use std::io;
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ fn log_in(session: &mut Session<'_>, name: &str, password: &Password) -> io::Res
         Ok(member) => enter(session, member),
         Err(Refusal::Wrong) => Ok(refuse(session, name)),
         Err(Refusal::Sessions(most)) => {
-            let why = format!("has its {most} sessions already");
+            let why = format!("has its {} already", counted(most, "session"));
             put_off(session, name, "too many sessions", &why);
             let text = format!("This account {why}, try again later.");
             reply(ReplyCode::NOT_AVAILABLE, text)

@@ -1,6 +1,7 @@
 //! What a service manager is told: that the server is ready, reads its files again, ends, and how busy it is (`sd_notify(3)`).
 //! Without one, nobody.
 
+use crate::shown::counted;
 use rustix::net::SendFlags;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
@@ -112,17 +113,10 @@ impl Notice {
     }
 
     fn status(&self, busy: Busy) -> String {
-        let Busy {
-            sessions,
-            transfers,
-        } = busy;
+        let sessions = counted(busy.sessions, "session");
+        let transfers = counted(busy.transfers, "transfer");
         let ending = if self.ending { "shutting down, " } else { "" };
-        let s = |count| if count == 1 { "" } else { "s" };
-        format!(
-            "STATUS={ending}{sessions} session{}, {transfers} transfer{}\n",
-            s(sessions),
-            s(transfers)
-        )
+        format!("STATUS={ending}{sessions}, {transfers}\n")
     }
 }
 

@@ -17,6 +17,7 @@ use crate::protocol::command::{Command, CommandError, Mechanism, TransferType};
 use crate::protocol::entry::FactSet;
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::shown::counted;
 use crate::stream::{Stream, timed_out};
 use std::collections::VecDeque;
 use std::io;
@@ -205,13 +206,13 @@ impl<'s> Session<'s> {
     fn close_unheard(&mut self, error: io::Error, login_by: Option<Instant>) -> io::Result<String> {
         let limits = &self.config.limits;
         if timed_out(&error) && login_by.is_some_and(|by| by <= Instant::now()) {
-            let limit = limits.login.as_secs();
-            self.close(&format!("Not logged in within {limit} seconds."))
+            let limit = counted(limits.login.as_secs(), "second");
+            self.close(&format!("Not logged in within {limit}."))
         } else if error.kind() == io::ErrorKind::QuotaExceeded {
             self.close("Too much was said before a login.")
         } else if timed_out(&error) {
-            let idle = limits.idle.as_secs();
-            self.close(&format!("No command for {idle} seconds."))
+            let idle = counted(limits.idle.as_secs(), "second");
+            self.close(&format!("No command for {idle}."))
         } else {
             Err(error)
         }

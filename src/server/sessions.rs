@@ -2,6 +2,7 @@
 
 use super::Limits;
 use super::users::Account;
+use crate::shown::counted;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -73,7 +74,8 @@ impl Sessions {
     ) -> Result<Place, String> {
         let mut open = self.open();
         if open.live.len() >= limits.clients {
-            return Err(format!("The server is full ({} clients)", limits.clients));
+            let all = counted(limits.clients, "client");
+            return Err(format!("The server is full ({all})"));
         }
         open.count(limits, peer.ip())?;
         open.last += 1;

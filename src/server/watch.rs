@@ -4,6 +4,7 @@ use super::Phase;
 use super::control::{Control, Seen};
 use super::sessions::Live;
 use crate::protocol::reply::{Reply, ReplyCode};
+use crate::shown::counted;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
@@ -192,7 +193,8 @@ impl Watch<'_> {
             match self.control.look() {
                 Seen::Abort => return Err(Cut::Aborted),
                 Seen::Status => {
-                    let text = format!("{}, {} bytes so far.", self.activity, self.moved);
+                    let moved = counted(self.moved, "byte");
+                    let text = format!("{}, {moved} so far.", self.activity);
                     let status = Reply::new(ReplyCode::SYSTEM_STATUS, text);
                     self.control.send(&status).map_err(|_| Cut::Gone)?;
                 }

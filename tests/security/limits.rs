@@ -29,7 +29,7 @@ fn who_does_not_log_in_in_time_is_let_go() {
     let mut member = server.login();
     for raw in [&mut silent, &mut halfway] {
         let reply = raw.expect(421);
-        assert!(reply.text.contains("1 seconds"), "{reply}");
+        assert!(reply.text.contains("within 1 second."), "{reply}");
         raw.expect_closed();
     }
     // Talking does not help, whether it is in lines or in bytes.

@@ -11,6 +11,7 @@ use crate::client::login::Login;
 use crate::client::progress::{Counts, Progress};
 use crate::client::transfer::Moved;
 use crate::client::{interrupt, mirror, tree};
+use crate::shown::counted;
 use anyhow::Result;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -296,7 +297,7 @@ impl Crew {
         let (done, found) = (self.counts.files_done(), self.counts.files_found());
         if interrupt::is_raised() {
             let what = match self.many {
-                true => format!(" after {done} of {found} files"),
+                true => format!(" after {done} of {}", counted(found, "file")),
                 false => String::new(),
             };
             return Err(Trouble::Interrupted(format!(

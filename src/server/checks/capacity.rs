@@ -1,6 +1,7 @@
 //! What the system lets a process have: descriptors and threads, beside the clients that it is to have.
 
 use super::Finding;
+use crate::shown::counted;
 use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,12 +19,13 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 pub(super) fn descriptors(clients: usize) -> Finding {
     const ABOUT: &str = "descriptors";
     let clients = as_count(clients);
+    let all = counted(clients, "client");
     let Some(limit) = getrlimit(Resource::Nofile).current else {
-        return Finding::fine(ABOUT, format!("no limit, for {clients} clients"));
+        return Finding::fine(ABOUT, format!("no limit, for {all}"));
     };
     let room = limit.saturating_sub(OWN_DESCRIPTORS) / DESCRIPTORS;
     if room >= clients {
-        return Finding::fine(ABOUT, format!("{limit}, for {clients} clients"));
+        return Finding::fine(ABOUT, format!("{limit}, for {all}"));
     }
     let need = clients
         .saturating_mul(DESCRIPTORS)
@@ -31,8 +33,9 @@ pub(super) fn descriptors(clients: usize) -> Finding {
     Finding::warning(
         ABOUT,
         format!(
-            "{limit} are enough for {room} clients with transfers, and --max-clients allows {clients}; raise the hard limit \
+            "{limit} are enough for {} with transfers, and --max-clients allows {clients}; raise the hard limit \
              (ulimit -n {need}, systemd: LimitNOFILE={need}), or --max-clients {}",
+            counted(room, "client"),
             room.max(1)
         ),
     )
@@ -42,20 +45,21 @@ pub(super) fn descriptors(clients: usize) -> Finding {
 pub(super) fn threads(clients: usize) -> Finding {
     const ABOUT: &str = "threads";
     let clients = as_count(clients);
+    let all = counted(clients, "client");
     let least = thread_limits().into_iter().min_by_key(|limit| limit.most);
     let Some(Limit { most, cure }) = least else {
-        return Finding::fine(ABOUT, format!("no limit, for {clients} clients"));
+        return Finding::fine(ABOUT, format!("no limit, for {all}"));
     };
     let room = most.saturating_sub(OWN_THREADS);
     if room >= clients {
-        return Finding::fine(ABOUT, format!("{most}, for {clients} clients"));
+        return Finding::fine(ABOUT, format!("{most}, for {all}"));
     }
     let need = clients.saturating_add(OWN_THREADS);
     Finding::warning(
         ABOUT,
         format!(
-            "{most} are enough for {room} clients, and --max-clients allows {clients}; raise the limit ({}), or \
-             --max-clients {}",
+            "{most} are enough for {}, and --max-clients allows {clients}; raise the limit ({}), or --max-clients {}",
+            counted(room, "client"),
             cure.replace("NEED", &need.to_string()),
             room.max(1)
         ),

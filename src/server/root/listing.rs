@@ -5,6 +5,7 @@ use super::{HIDDEN_PREFIX, Root, VirtualPath, stale};
 use crate::protocol::entry::{Entry, Kind, Perm, Unique};
 use crate::server::glob::Glob;
 use crate::server::users::Permissions;
+use crate::shown::counted;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Stat};
@@ -117,9 +118,8 @@ impl Drop for Listing {
     fn drop(&mut self) {
         if self.left_out > 0 {
             let Self { path, left_out, .. } = self;
-            log::warn!(
-                "{path}: {left_out} names not listed, being no UTF-8 or holding control characters"
-            );
+            let names = counted(*left_out, "name");
+            log::warn!("{path}: {names} not listed, being no UTF-8 or holding control characters");
         }
     }
 }
