@@ -37,6 +37,10 @@ const DOCUMENTS: &[(&str, &str)] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     ("deploy/lan.md", ".ci/try-lan"),
     ("deploy/systemd.md", ".ci/try-units"),
+    (
+        "deploy/three-servers-one-volume.md",
+        ".ci/try-three-servers",
+    ),
 ];
 
 /// The instance is this machine, and what takes minutes to build is there.
