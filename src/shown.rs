@@ -32,7 +32,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 
 /// How many there are of something, of which one is a `what`: `1 session`, `2 sessions`.
 #[must_use]
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+pub fn counted<N: Display + Copy + PartialEq + From<u8>>(count: N, what: &str) -> String {
     let s = if count == N::from(1) { "" } else { "s" };
     format!("{count} {what}{s}")
 }
