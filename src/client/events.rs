@@ -1,6 +1,7 @@
 //! What the client tells on standard error: lines for people, or with `--json` an object a line for programs.
 
 mod object;
+mod sums;
 
 use super::error::{Trouble, exit_code};
 use super::hosts::Host;
@@ -12,6 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+pub use sums::{Mirrored, Total};
 
 /// Standard error belongs to the whole process, and so does what is spoken there.
 static JSON: AtomicBool = AtomicBool::new(false);
@@ -75,39 +77,13 @@ pub enum Event {
         moved: Moved,
     },
     /// All files of a command are through.
-    Total {
-        /// They came, and have not gone.
-        down: bool,
-        /// How many are moved.
-        files: u64,
-        /// Of so many.
-        of: u64,
-        /// How many bytes they were.
-        bytes: u64,
-        /// In what time.
-        took: Duration,
-    },
+    Total(Total),
     /// A file or folder on the server is gone.
     Removed(String),
     /// A file or folder on this side is gone.
     RemovedHere(PathBuf),
     /// A folder is a mirror of another.
-    Mirrored {
-        /// The one on the server.
-        remote: String,
-        /// How many files were copied.
-        files: u64,
-        /// Of so many.
-        of: u64,
-        /// How many were as they should be.
-        same: u64,
-        /// How many files and whole trees are gone.
-        removed: u64,
-        /// How many bytes were moved.
-        bytes: u64,
-        /// In what time.
-        took: Duration,
-    },
+    Mirrored(Mirrored),
     /// A folder on the server is there.
     Made(String),
     /// A file or folder on the server has another name.
@@ -251,38 +227,10 @@ impl fmt::Display for Event {
             }
             Self::Sent { remote, moved, .. } => write!(f, "sent {remote}: {moved}"),
             Self::Added { remote, moved, .. } => write!(f, "added to {remote}: {moved}"),
-            Self::Total {
-                down,
-                files,
-                of,
-                bytes,
-                took,
-            } => {
-                let verb = if *down { "got" } else { "sent" };
-                let moved = text::rate(*bytes, *took);
-                write!(f, "{verb} {files} of {of} files: {moved}")
-            }
+            Self::Total(total) => total.fmt(f),
             Self::Removed(path) => write!(f, "removed {path}"),
             Self::RemovedHere(path) => write!(f, "removed {}", path.display()),
-            Self::Mirrored {
-                remote,
-                files,
-                of,
-                same,
-                removed,
-                bytes,
-                took,
-            } => {
-                write!(f, "{remote}: {files}")?;
-                if files != of {
-                    write!(f, " of {of}")?;
-                }
-                let moved = text::rate(*bytes, *took);
-                write!(
-                    f,
-                    " copied, {same} as they should be, {removed} removed; {moved}"
-                )
-            }
+            Self::Mirrored(mirrored) => mirrored.fmt(f),
             Self::Made(path) => write!(f, "made {path}"),
             Self::Renamed { from, to } => write!(f, "renamed {from} to {to}"),
             Self::ModeSet { remote, mode } => write!(f, "set to {mode:03o}: {remote}"),

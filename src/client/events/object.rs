@@ -41,36 +41,10 @@ impl Event {
                 local,
                 moved,
             } => with_moved(event("added"), remote, Some(local), moved),
-            Self::Total {
-                down,
-                files,
-                of,
-                bytes,
-                took,
-            } => event("total")
-                .with("verb", if *down { "get" } else { "put" })
-                .with("files", *files)
-                .with("of", *of)
-                .with("bytes", *bytes)
-                .with("seconds", *took),
+            Self::Total(total) => total.object(event("total")),
             Self::Removed(remote) => event("removed").with("remote", remote.as_str()),
             Self::RemovedHere(path) => event("removed").with("local", path.display().to_string()),
-            Self::Mirrored {
-                remote,
-                files,
-                of,
-                same,
-                removed,
-                bytes,
-                took,
-            } => event("mirrored")
-                .with("remote", remote.as_str())
-                .with("files", *files)
-                .with("of", *of)
-                .with("same", *same)
-                .with("removed", *removed)
-                .with("bytes", *bytes)
-                .with("seconds", *took),
+            Self::Mirrored(mirrored) => mirrored.object(event("mirrored")),
             Self::Made(remote) => event("made").with("remote", remote.as_str()),
             Self::Renamed { from, to } => event("renamed")
                 .with("from", from.as_str())

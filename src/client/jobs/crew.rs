@@ -6,7 +6,7 @@ use super::work::Worker;
 use super::{Job, Orders, Way, What};
 use crate::client::connection::Connection;
 use crate::client::error::{Trouble, is_interrupted, is_unreachable};
-use crate::client::events::{Event, Failure};
+use crate::client::events::{Event, Failure, Total};
 use crate::client::login::Login;
 use crate::client::progress::{Counts, Progress};
 use crate::client::transfer::Moved;
@@ -309,13 +309,13 @@ impl Crew {
             let moved = (self.counts.moved(), took);
             std::mem::take(&mut queue.tally).tell(*rules, name, (done, found), moved)?;
         } else if found > 1 {
-            Event::Total {
+            Event::Total(Total {
                 down: self.way == Way::Down,
                 files: done,
                 of: found,
                 bytes: self.counts.moved(),
                 took,
-            }
+            })
             .tell();
         }
         match queue.first.take() {

@@ -2,7 +2,7 @@
 
 use super::Rules;
 use crate::client::error::Trouble;
-use crate::client::events::{self, Event};
+use crate::client::events::{self, Event, Mirrored};
 use crate::client::text;
 use crate::json::Object;
 use std::cmp::Ordering;
@@ -69,7 +69,7 @@ impl Tally {
     ) -> Result<(), Trouble> {
         let same = self.same;
         if !rules.dry_run {
-            Event::Mirrored {
+            Event::Mirrored(Mirrored {
                 remote: name.to_owned(),
                 files,
                 of,
@@ -77,7 +77,7 @@ impl Tally {
                 removed: self.removed,
                 bytes,
                 took,
-            }
+            })
             .tell();
             return Ok(());
         }
