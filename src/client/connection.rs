@@ -74,6 +74,21 @@ pub struct Abilities {
 }
 
 impl Abilities {
+    /// Of a server that has not been asked yet: what every one should know.
+    const UNASKED: Self = Self {
+        epsv: true,
+        mlsd: true,
+        list: true,
+        size: true,
+        mdtm: false,
+        mfmt: false,
+        rest: false,
+        hash: None,
+        prepares: 1,
+        atomic: false,
+        rename: true,
+    };
+
     /// Whether an upload needs a name of its own until it is whole, and can have one.
     pub(super) const fn stages(&self) -> bool {
         !self.atomic && self.rename
@@ -173,19 +188,7 @@ impl Connection {
             tls: None,
             pace: None,
             follows_pasv: false,
-            abilities: Abilities {
-                epsv: true,
-                mlsd: true,
-                list: true,
-                size: true,
-                mdtm: false,
-                mfmt: false,
-                rest: false,
-                hash: None,
-                prepares: 1,
-                atomic: false,
-                rename: true,
-            },
+            abilities: Abilities::UNASKED,
         };
         if let Some(trust) = trust {
             connection.begin_tls(host, port, trust)?;

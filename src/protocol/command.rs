@@ -83,6 +83,14 @@ const LONGEST_VERB: usize = 7;
 struct Rest<'l>(Option<&'l str>);
 
 impl<'l> Rest<'l> {
+    /// The verb, and what stands behind it.
+    fn split(line: &'l str) -> (&'l str, Self) {
+        match line.split_once(' ') {
+            Some((verb, rest)) => (verb, Self(Some(rest))),
+            None => (line, Self(None)),
+        }
+    }
+
     fn none(self, command: Command) -> Result<Command, CommandError> {
         match self.0.map(str::trim_ascii) {
             None | Some("") => Ok(command),
@@ -140,10 +148,7 @@ impl FromStr for Command {
     type Err = CommandError;
 
     fn from_str(line: &str) -> Result<Self, CommandError> {
-        let (verb, rest) = match line.split_once(' ') {
-            Some((verb, rest)) => (verb, Rest(Some(rest))),
-            None => (line, Rest(None)),
-        };
+        let (verb, rest) = Rest::split(line);
         Ok(match capitals(verb, &mut [0; LONGEST_VERB]) {
             "USER" => Self::User(rest.arg()?),
             "PASS" => Self::Pass(rest.0.unwrap_or_default().parse()?),
@@ -197,12 +202,19 @@ impl FromStr for Command {
             "XSHA1" | "XSHA" => Self::XHash(HashAlgorithm::Sha1, rest.arg()?),
             "XMD5" => Self::XHash(HashAlgorithm::Md5, rest.arg()?),
             "XCRC" => Self::XHash(HashAlgorithm::Crc32, rest.arg()?),
-            "ACCT" | "SMNT" | "REIN" | "ADAT" | "CONF" | "ENC" | "LANG" | "MIC" | "LPRT"
-            | "LPSV" | "MLFL" | "MAIL" | "MSND" | "MSOM" | "MSAM" | "MRSQ" | "MRCP" | "RANG" => {
-                return Err(CommandError::NotImplemented);
-            }
-            _ => return Err(CommandError::Unknown),
+            other => return Err(unknown(other)),
         })
+    }
+}
+
+/// Of RFCs this verb may be, and then it says so that there is none of it here.
+fn unknown(verb: &str) -> CommandError {
+    match verb {
+        "ACCT" | "SMNT" | "REIN" | "ADAT" | "CONF" | "ENC" | "LANG" | "MIC" | "LPRT" | "LPSV"
+        | "MLFL" | "MAIL" | "MSND" | "MSOM" | "MSAM" | "MRSQ" | "MRCP" | "RANG" => {
+            CommandError::NotImplemented
+        }
+        _ => CommandError::Unknown,
     }
 }
 

@@ -262,9 +262,21 @@ mod tests {
         assert!(row(&entry, now).contains("Jan  5  2027"));
     }
 
+    /// Checks what a row says at 13:24 on 22 November 2026.
+    #[track_caller]
+    fn reads(row: &str, name: &str, kind: Kind, size: Option<u64>, modified: &str) {
+        let entry = Entry::parse_row(row, at("20261122132400"));
+        let entry = entry.unwrap_or_else(|| panic!("{row}"));
+        assert_eq!(
+            (entry.name.as_str(), entry.kind, entry.size),
+            (name, kind, size),
+            "{row}"
+        );
+        assert_eq!(entry.modified, Some(at(modified)), "{row}");
+    }
+
     #[test]
     fn reads_the_rows_of_other_servers() {
-        let now = at("20261122132400");
         for (row, name, kind, size, modified) in [
             (
                 "drwxr-xr-x    2 1000     1000         4096 Nov 21 10:00 in dir",
@@ -294,6 +306,14 @@ mod tests {
                 Some(99),
                 "20240229000000",
             ),
+        ] {
+            reads(row, name, kind, size, modified);
+        }
+    }
+
+    #[test]
+    fn reads_the_rows_of_windows() {
+        for (row, name, kind, size, modified) in [
             (
                 "11-22-26  01:24PM       <DIR>          Program Files",
                 "Program Files",
@@ -316,14 +336,12 @@ mod tests {
                 "20261122132400",
             ),
         ] {
-            let entry = Entry::parse_row(row, now).unwrap_or_else(|| panic!("{row}"));
-            assert_eq!(
-                (entry.name.as_str(), entry.kind, entry.size),
-                (name, kind, size),
-                "{row}"
-            );
-            assert_eq!(entry.modified, Some(at(modified)), "{row}");
+            reads(row, name, kind, size, modified);
         }
+    }
+
+    #[test]
+    fn what_is_no_row_is_passed_over() {
         for row in [
             "",
             "total 12",
@@ -332,7 +350,7 @@ mod tests {
             "drwxr-xr-x 1 a b 1 Nov 22 13:24",
             "99-99-99 01:00PM 1 x",
         ] {
-            assert_eq!(Entry::parse_row(row, now), None, "{row}");
+            assert_eq!(Entry::parse_row(row, at("20261122132400")), None, "{row}");
         }
     }
 

@@ -71,19 +71,7 @@ pub(super) fn fetch(
     let ranges = Ranges::cut(start..size, segments);
     let outcome = thread::scope(|scope| {
         for _ in 1..segments {
-            let help = || {
-                let dialled = login.dial_beside();
-                let moved = dialled.and_then(|mut other| {
-                    other.use_image_type()?;
-                    let moved = ranges.fetch(&mut other, remote, &file, meter);
-                    other.quit();
-                    moved
-                });
-                // What it has left is fetched by the others.
-                if let Err(error) = moved {
-                    log::debug!("one connection less: {error:#}");
-                }
-            };
+            let help = || ranges.help(login, remote, &file, meter);
             if let Err(error) = thread::Builder::new().spawn_scoped(scope, help) {
                 log::debug!("one connection less: {error}");
             }
@@ -132,6 +120,20 @@ impl Ranges {
     fn first_gap(&self, size: u64) -> u64 {
         let left = self.left();
         left.iter().map(|range| range.start).min().unwrap_or(size)
+    }
+
+    /// Fetches what it can over a connection of its own. What it has left is fetched by the others.
+    fn help(&self, login: &Login, remote: &Arg, file: &File, meter: &Meter<'_>) {
+        let dialled = login.dial_beside();
+        let moved = dialled.and_then(|mut other| {
+            other.use_image_type()?;
+            let moved = self.fetch(&mut other, remote, file, meter);
+            other.quit();
+            moved
+        });
+        if let Err(error) = moved {
+            log::debug!("one connection less: {error:#}");
+        }
     }
 
     /// Fetches one range after the other, as long as there are any. What is missing of one that failed is given back.
