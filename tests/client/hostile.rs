@@ -304,7 +304,10 @@ fn text_that_a_terminal_would_obey() {
     assert!(run.out.contains(&format!("/{TAME}\n")), "{run}");
     run.tells(&format!("now in /{TAME}"));
     run.tells(&format!("550 {TAME} {TAME} {TAME}"));
-    // Someone who did not come in is told why.
+}
+
+#[test]
+fn text_that_a_terminal_would_obey_to_someone_who_is_not_let_in() {
     for (user, code) in [("421", 3), ("530", 4)] {
         let run = check(&Place::new(), "ls", code, move |s| {
             s.say("220 ready");

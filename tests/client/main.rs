@@ -19,6 +19,7 @@ mod script;
 mod session;
 #[allow(unreachable_pub)]
 mod terminal;
+mod times;
 #[allow(unreachable_pub)]
 mod tree;
 mod upload;
