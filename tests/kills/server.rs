@@ -3,7 +3,7 @@
 //!
 //! `KILLS_SEED=17 cargo test --test kills servers` plays a seed again.
 
-use super::relay::{Point, Relay, Way};
+use super::relay::{Play, Point, Relay, Way};
 use super::{ALONE, Shown};
 use crate::support::{
     Client, Dice, Pattern, Server, names_in, partials_in, temporaries, wait_until,
@@ -182,16 +182,7 @@ impl Case {
             return 0;
         }
         if settles {
-            // Beside it there may be an empty one of a server that was killed before.
-            let has = |name: &String, length| {
-                fs::metadata(self.server.path(name)).is_ok_and(|file| file.len() >= length)
-            };
-            wait_until("what was passed on to arrive", || {
-                let passed = play.passed();
-                let mut held = temporaries(&self.server.root).into_iter();
-                let arrived = held.any(|name| has(&name, passed.data));
-                passed.data == 0 || passed.end || arrived
-            });
+            self.wait_for_what_was_passed_on(&play);
         }
         self.server.signal(Signal::KILL);
         self.server.ended();
@@ -204,13 +195,7 @@ impl Case {
         let (as_before, as_after) = (there == before, there == *after);
         assert!(as_before || as_after, "{deed:?} {point:?} is half done");
         assert!(as_after || !succeeded, "{deed:?} {point:?} is lost");
-        // The sweep keeps what a dead server was writing. Of an empty file it cannot tell whether somebody has just made it.
-        wait_until("what the dead server left to be put away", || {
-            let full = |name: &String| {
-                fs::metadata(self.server.path(name)).is_ok_and(|file| file.len() > 0)
-            };
-            !temporaries(&self.server.root).iter().any(full)
-        });
+        self.wait_for_the_sweep();
         let kept = match deed {
             Deed::Put(name) if !there.contains_key(name) => self.kept(content),
             _ => 0,
@@ -226,6 +211,31 @@ impl Case {
             );
         }
         kept
+    }
+
+    /// Waits until the server has written what the relay has let through.
+    fn wait_for_what_was_passed_on(&self, play: &Play) {
+        // Beside it there may be an empty one of a server that was killed before.
+        let has = |name: &String, length| {
+            fs::metadata(self.server.path(name)).is_ok_and(|file| file.len() >= length)
+        };
+        wait_until("what was passed on to arrive", || {
+            let passed = play.passed();
+            let mut held = temporaries(&self.server.root).into_iter();
+            let arrived = held.any(|name| has(&name, passed.data));
+            passed.data == 0 || passed.end || arrived
+        });
+    }
+
+    /// Waits until what the dead server left is put away.
+    fn wait_for_the_sweep(&self) {
+        // The sweep keeps what a dead server was writing. Of an empty file it cannot tell whether somebody has just made it.
+        wait_until("what the dead server left to be put away", || {
+            let full = |name: &String| {
+                fs::metadata(self.server.path(name)).is_ok_and(|file| file.len() > 0)
+            };
+            !temporaries(&self.server.root).iter().any(full)
+        });
     }
 
     /// How much of an upload a client need not send once more.

@@ -54,6 +54,24 @@ fn links_within_the_root_work_upward_and_downward() {
     );
 }
 
+/// What needs no data connection, and says 550 of what is not there.
+const VERBS: [&str; 14] = [
+    "SIZE",
+    "MDTM",
+    "MDTM 20010909014640",
+    "MFMT 20010909014640",
+    "MLST",
+    "CWD",
+    "HASH",
+    "XMD5",
+    "SITE CHMOD 777",
+    "SITE UTIME 20010909014640",
+    "RNFR",
+    "DELE",
+    "RMD",
+    "STAT",
+];
+
 #[test]
 fn links_that_lead_out_do_not_exist() {
     let (server, mut raw) = full();
@@ -76,22 +94,7 @@ fn links_that_lead_out_do_not_exist() {
         "d/folder/secret",
         "magic",
     ] {
-        for verb in [
-            "SIZE",
-            "MDTM",
-            "MDTM 20010909014640",
-            "MFMT 20010909014640",
-            "MLST",
-            "CWD",
-            "HASH",
-            "XMD5",
-            "SITE CHMOD 777",
-            "SITE UTIME 20010909014640",
-            "RNFR",
-            "DELE",
-            "RMD",
-            "STAT",
-        ] {
+        for verb in VERBS {
             raw.run(&format!("{verb} {path}"), 550);
         }
         for verb in ["RETR", "LIST", "NLST", "MLSD", "APPE"] {

@@ -140,83 +140,82 @@ fn what_a_flag_lacks_may_be_in_the_file() {
     assert!(alone.contains("--tls-key <FILE>"), "{alone}");
 }
 
+/// What is wrong with a file, where that is, and what is told of it.
+const REFUSED: [(&str, &str, &[&str]); 21] = [
+    ("prot = 21", "line 1, column 1", &["\"prot\"", "\"port\""]),
+    (
+        "\n\n max_clients = 1",
+        "line 3, column 2",
+        &["max_clients", "\"max-clients\""],
+    ),
+    (
+        "[server]\nport = 1",
+        "line 1, column 2",
+        &["\"server\"", "no setting"],
+    ),
+    ("config = 'x'", "line 1, column 1", &["config"]),
+    ("help = true", "line 1, column 1", &["help", "no setting"]),
+    (
+        "port = '21'",
+        "line 1, column 8",
+        &["port is \"21\"", "whole number"],
+    ),
+    (
+        "port = 65_536",
+        "line 1, column 8",
+        &["port is 65536", "65535"],
+    ),
+    ("root = 5", "line 1, column 8", &["root is 5", "text"]),
+    (
+        "tls = 'of'",
+        "line 1, column 7",
+        &["tls is \"of\"", "\"off\", \"offer\" or \"require\""],
+    ),
+    (
+        "tls = true",
+        "line 1, column 7",
+        &["tls is true", "\"require\""],
+    ),
+    (
+        "idle-timeout = 'soon'",
+        "line 1, column 16",
+        &["\"soon\"", "90s"],
+    ),
+    (
+        "idle-timeout = 1.5",
+        "line 1, column 16",
+        &["1.5", "whole number"],
+    ),
+    ("passive-ports = 5", "line 1, column 17", &["LOW-HIGH"]),
+    (
+        "quiet = 1",
+        "line 1, column 9",
+        &["quiet is 1", "true or false"],
+    ),
+    (
+        "verbose = true",
+        "line 1, column 11",
+        &["verbose is true", "whole number"],
+    ),
+    (
+        "host = ['a', 'b']",
+        "line 1, column 8",
+        &["host is [\"a\", \"b\"]", "text"],
+    ),
+    ("port = 1\nport = 2", "line 2, column 1", &["duplicate"]),
+    ("port = ", "line 1, column 8", &[]),
+    ("tls-cert = 'x'", "ftp-server.toml", &["tls-key is missing"]),
+    (
+        "quiet = true\nverbose = 1",
+        "ftp-server.toml",
+        &["quiet and verbose"],
+    ),
+    ("keep-partials = 59", "", &["keep-partials", "data-timeout"]),
+];
+
 #[test]
 fn a_file_is_refused_with_line_column_key_value_and_what_is_expected() {
-    for (text, place, parts) in [
-        (
-            "prot = 21",
-            "line 1, column 1",
-            &["\"prot\"", "\"port\""][..],
-        ),
-        (
-            "\n\n max_clients = 1",
-            "line 3, column 2",
-            &["max_clients", "\"max-clients\""],
-        ),
-        (
-            "[server]\nport = 1",
-            "line 1, column 2",
-            &["\"server\"", "no setting"],
-        ),
-        ("config = 'x'", "line 1, column 1", &["config"]),
-        ("help = true", "line 1, column 1", &["help", "no setting"]),
-        (
-            "port = '21'",
-            "line 1, column 8",
-            &["port is \"21\"", "whole number"],
-        ),
-        (
-            "port = 65_536",
-            "line 1, column 8",
-            &["port is 65536", "65535"],
-        ),
-        ("root = 5", "line 1, column 8", &["root is 5", "text"]),
-        (
-            "tls = 'of'",
-            "line 1, column 7",
-            &["tls is \"of\"", "\"off\", \"offer\" or \"require\""],
-        ),
-        (
-            "tls = true",
-            "line 1, column 7",
-            &["tls is true", "\"require\""],
-        ),
-        (
-            "idle-timeout = 'soon'",
-            "line 1, column 16",
-            &["\"soon\"", "90s"],
-        ),
-        (
-            "idle-timeout = 1.5",
-            "line 1, column 16",
-            &["1.5", "whole number"],
-        ),
-        ("passive-ports = 5", "line 1, column 17", &["LOW-HIGH"]),
-        (
-            "quiet = 1",
-            "line 1, column 9",
-            &["quiet is 1", "true or false"],
-        ),
-        (
-            "verbose = true",
-            "line 1, column 11",
-            &["verbose is true", "whole number"],
-        ),
-        (
-            "host = ['a', 'b']",
-            "line 1, column 8",
-            &["host is [\"a\", \"b\"]", "text"],
-        ),
-        ("port = 1\nport = 2", "line 2, column 1", &["duplicate"]),
-        ("port = ", "line 1, column 8", &[]),
-        ("tls-cert = 'x'", "ftp-server.toml", &["tls-key is missing"]),
-        (
-            "quiet = true\nverbose = 1",
-            "ftp-server.toml",
-            &["quiet and verbose"],
-        ),
-        ("keep-partials = 59", "", &["keep-partials", "data-timeout"]),
-    ] {
+    for (text, place, parts) in REFUSED {
         let errors = SettingsFile::new(text).refused(&[]);
         let all = [&[place][..], parts].concat();
         let complete = all.iter().all(|part| errors.contains(part));
