@@ -1,11 +1,13 @@
 //! What do clients take of the time and of the processor, from and to the same server?
 //!
-//! `cargo bench --bench client [-- --rounds N]`, with the programs that `.ci/install-programs` gets. A file of 1 GiB and a
-//! tree of 10,000 files of 4 KiB, both ways, in memory; all speak with our server, take turns, and use eight connections
-//! where they can, ours also with the four that it has by itself. What counts is the median. It asserts nothing; with
-//! `FTP_WRITE_TABLES=1` the table goes into `benches/README.md`.
+//! `cargo bench --bench client [-- --rounds N --part N]`, with the programs that `.ci/install-programs` gets. A file of 1 GiB
+//! and a tree of 10,000 files of 4 KiB, both ways, in memory, or a part of that (`--part 16`: a sixteenth); all speak with our
+//! server, take turns, and use eight connections where they can, ours also with the four that it has by itself. What counts is
+//! the median. It asserts nothing of times, and fails where a client does; with `FTP_WRITE_TABLES=1` the table goes into
+//! `benches/README.md`.
 
 mod clients;
+mod flags;
 
 // It has more than is needed here.
 #[allow(dead_code)]
@@ -17,46 +19,44 @@ mod support;
 use clients::peers::{BY_ITSELF, PEERS, Peer};
 use clients::place::{Load, Place};
 use clients::turns::{self, TASKS, Times, median, ratio, seconds};
-use std::fs;
+use flags::Flags;
+use std::process::ExitCode;
 use std::sync::atomic::Ordering;
-use support::readme::{row, with_table};
+use support::readme::{row, write_table};
 
 /// Those beside ours.
 const OTHERS: [&str; 3] = ["curl", "lftp", "rclone"];
-const NAMES: [&str; 2] = ["10,000 files of 4 KiB", "one file of 1 GiB"];
 
-fn main() {
-    let rounds = turns::rounds();
+fn main() -> ExitCode {
+    let flags = Flags::given(&turns::FLAGS);
     let stop = turns::stop();
     let mut peers = vec![BY_ITSELF, PEERS[0]];
     peers.extend(PEERS.iter().filter(|peer| OTHERS.contains(&peer.name)));
     turns::name_missing(&peers);
-    let load = Load {
-        folders: (0..100).map(|number| format!("many/{number:02}")).collect(),
-        files: 100,
-        large: 1 << 30,
-    };
+    let folders = (0..100).map(|number| format!("many/{number:02}")).collect();
+    let load = Load::of(turns::part(&flags), folders, 100, 1024);
     let place = Place::new(None, &load, &stop);
-    let times = turns::measure(&place, &load, &peers, rounds);
+    let (times, went_well) = turns::measure(&place, &load, &peers, turns::rounds(&flags));
     if stop.load(Ordering::Relaxed) {
-        return;
+        return ExitCode::FAILURE;
     }
-    let table = table(&peers, &times);
+    let table = table(&peers, &load.names(), &times);
     println!("\n{table}");
     report_goals(&peers, &times);
-    if std::env::var_os("FTP_WRITE_TABLES").is_some() {
-        write(&table);
-    }
+    turns::end(
+        went_well,
+        write_table("benches/README.md", "client", &table),
+    )
 }
 
 /// Tasks by clients: the time, the processor's time, and how many times as much as ours with as many connections that is.
-fn table(peers: &[Peer], times: &Times) -> String {
+fn table(peers: &[Peer], names: &[String; 2], times: &Times) -> String {
     let mut head = vec![""];
     head.extend(peers.iter().map(|peer| peer.name));
     let mut text = row(&head);
     text += &row(&[&["---"], &vec!["--:"; peers.len()][..]].concat());
     for (which, task) in TASKS.iter().enumerate() {
-        let mut cells = vec![format!("{} {}", NAMES[which / 2], task.direction())];
+        let mut cells = vec![format!("{} {}", names[which / 2], task.direction())];
         let ours = median(&times[which][1]);
         for (who, times) in times[which].iter().enumerate() {
             cells.push(match (median(times), ours) {
@@ -102,16 +102,5 @@ fn report_goals(peers: &[Peer], times: &Times) {
                 );
             }
         }
-    }
-}
-
-fn write(table: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/README.md");
-    let written = fs::read_to_string(path)
-        .map_err(|error| error.to_string())
-        .and_then(|before| with_table(&before, "client", table))
-        .and_then(|text| fs::write(path, text).map_err(|error| error.to_string()));
-    if let Err(why) = written {
-        println!("cannot write the table: {why}");
     }
 }

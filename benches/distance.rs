@@ -1,11 +1,13 @@
 //! How long do the clients take that people know, and how long does ours, over a link with a round trip of 20 ms and on
 //! one machine?
 //!
-//! `cargo bench --bench distance [-- --rounds N]`, as root and with the programs that `.ci/install-programs` gets. All speak
-//! with our server, but for sftp, which speaks with sshd. They take turns, and what counts is the median. It asserts
-//! nothing; with `FTP_WRITE_TABLES=1` the table goes into the README.
+//! `cargo bench --bench distance [-- --rounds N --part N]`, as root and with the programs that `.ci/install-programs` gets. All
+//! speak with our server, but for sftp, which speaks with sshd. They take turns, and what counts is the median; `--part 16`
+//! moves a sixteenth of the files and bytes. It asserts nothing of times, and fails where a client does; with
+//! `FTP_WRITE_TABLES=1` the table goes into the README.
 
 mod clients;
+mod flags;
 
 // It has more than is needed here.
 #[allow(dead_code)]
@@ -17,54 +19,52 @@ mod support;
 use clients::peers::PEERS;
 use clients::place::{Load, Place};
 use clients::turns::{self, TASKS, Times, median, ratio, seconds};
+use flags::Flags;
+use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::Link;
-use support::readme::{self, row};
+use support::readme::{row, write_table};
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);
-fn main() {
-    let rounds = turns::rounds();
+
+fn main() -> ExitCode {
+    let flags = Flags::given(&turns::FLAGS);
+    let (rounds, part) = (turns::rounds(&flags), turns::part(&flags));
+    let mut went_well = true;
     let stop = turns::stop();
     turns::name_missing(PEERS);
     let mut tables = String::new();
     match Link::with_round_trip(ROUND_TRIP) {
         Ok(link) => {
-            let load = Load {
-                folders: vec!["many".to_owned()],
-                files: 200,
-                large: 64 << 20,
-            };
-            let times = turns::measure(&Place::new(Some(link), &load, &stop), &load, PEERS, rounds);
-            let names = ["200 files of 4 KiB", "one file of 64 MiB"];
-            tables += &table("round trip of 20 ms", names, &times);
+            let load = Load::of(part, vec!["many".to_owned()], 200, 64);
+            let place = Place::new(Some(link), &load, &stop);
+            let (times, all) = turns::measure(&place, &load, PEERS, rounds);
+            went_well &= all;
+            tables += &table("round trip of 20 ms", &load.names(), &times);
             report_goals(&times);
         }
         Err(why) => println!("skipped: no link with a round trip here: {why}"),
     }
     if stop.load(Ordering::Relaxed) {
-        return;
+        return ExitCode::FAILURE;
     }
-    let load = Load {
-        folders: (0..20).map(|number| format!("many/{number:02}")).collect(),
-        files: 100,
-        large: 1 << 30,
-    };
-    let times = turns::measure(&Place::new(None, &load, &stop), &load, PEERS, rounds);
-    let names = ["2,000 files of 4 KiB", "one file of 1 GiB"];
+    let folders = (0..20).map(|number| format!("many/{number:02}")).collect();
+    let load = Load::of(part, folders, 100, 1024);
+    let place = Place::new(None, &load, &stop);
+    let (times, all) = turns::measure(&place, &load, PEERS, rounds);
+    went_well &= all;
     tables += "\n";
-    tables += &table("one machine", names, &times);
+    tables += &table("one machine", &load.names(), &times);
     if stop.load(Ordering::Relaxed) {
-        return;
+        return ExitCode::FAILURE;
     }
     println!("\n{tables}");
-    if std::env::var_os("FTP_WRITE_TABLES").is_some() {
-        write(&tables);
-    }
+    turns::end(went_well, write_table("README.md", "peers", &tables))
 }
 
 /// Tasks by clients, with how many times as long as ours each other takes.
-fn table(title: &str, names: [&str; 2], times: &Times) -> String {
+fn table(title: &str, names: &[String; 2], times: &Times) -> String {
     let mut clients = vec![title];
     clients.extend(PEERS.iter().map(|peer| peer.name));
     let mut text = row(&clients);
@@ -113,15 +113,5 @@ fn report_goals(times: &Times) {
             seconds(goal),
             seconds(time)
         );
-    }
-}
-
-fn write(tables: &str) {
-    let path = readme::path("README.md");
-    let before = std::fs::read_to_string(&path).unwrap_or_default();
-    let written = readme::with_table(&before, "peers", tables)
-        .and_then(|text| std::fs::write(&path, text).map_err(|error| error.to_string()));
-    if let Err(why) = written {
-        println!("cannot write the table: {why}");
     }
 }

@@ -3,9 +3,12 @@
 //!
 //! `cargo bench --bench rate [-- --seconds N]`. It prints a row for each rate and number of clients and asserts nothing.
 
+mod flags;
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use flags::Flags;
 use std::io::Read;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +28,7 @@ const CLIENTS: [usize; 3] = [1, 4, 16];
 const WARM_UP: Duration = Duration::from_secs(1);
 
 fn main() {
-    let window = Duration::from_secs(seconds());
+    let window = Duration::from_secs_f64(Flags::given(&["--seconds"]).number("--seconds", 5.0));
     println!("rate   clients  measured / allowed  least / most of a client");
     for (flag, rate) in RATES {
         for clients in CLIENTS {
@@ -36,13 +39,6 @@ fn main() {
             );
         }
     }
-}
-
-/// `--seconds N`; cargo itself adds `--bench`.
-fn seconds() -> u64 {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--seconds");
-    let given = arguments.nth(1).and_then(|seconds| seconds.parse().ok());
-    given.unwrap_or(5)
 }
 
 /// How many bytes a second come to all, and the least of a client as a part of the most.

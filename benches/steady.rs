@@ -4,9 +4,12 @@
 //! counts is that the last windows are as good as the first. A server that binds its data ports in a way that makes
 //! the kernel search through ports in TIME_WAIT begins well and ends at a tenth of that.
 
+mod flags;
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use flags::Flags;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -15,10 +18,11 @@ use support::Server;
 
 const CLIENTS: usize = 16;
 const FILE: usize = 4096;
-const WINDOW: Duration = Duration::from_secs(5);
+/// How long each rate is taken, if there is time.
+const WINDOW: f64 = 5.0;
 
 fn main() {
-    let seconds = seconds();
+    let seconds = Flags::given(&["--seconds"]).number("--seconds", 60.0);
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
         // The rate of the disk is not what this is about.
@@ -56,16 +60,6 @@ fn main() {
     println!("with no clients: as before the first, {before:?}");
 }
 
-/// `--seconds N`; cargo itself adds `--bench`.
-fn seconds() -> u64 {
-    let arguments: Vec<String> = std::env::args().collect();
-    arguments
-        .iter()
-        .position(|argument| argument == "--seconds")
-        .and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(60)
-}
-
 fn client(server: &Server, done: &AtomicBool, fetched: &AtomicU64) {
     let mut raw = server.login();
     raw.run("TYPE I", 200);
@@ -76,17 +70,21 @@ fn client(server: &Server, done: &AtomicBool, fetched: &AtomicU64) {
 }
 
 /// Files per second, one number for each window.
-fn measure(seconds: u64, fetched: &AtomicU64) -> Vec<f64> {
-    let windows = (seconds / WINDOW.as_secs()).max(1);
+fn measure(seconds: f64, fetched: &AtomicU64) -> Vec<f64> {
+    let (began, time) = (Instant::now(), WINDOW.min(seconds));
     let mut last = fetched.load(Ordering::Relaxed);
     let mut rates = Vec::new();
-    for window in 1..=windows {
+    // The last may end a little late.
+    while rates.is_empty() || began.elapsed().as_secs_f64() + time / 2.0 < seconds {
         let start = Instant::now();
-        thread::sleep(WINDOW);
+        thread::sleep(Duration::from_secs_f64(time));
         let now = fetched.load(Ordering::Relaxed);
         let count = u32::try_from(now - last).expect("fewer files than that in a window");
         let rate = f64::from(count) / start.elapsed().as_secs_f64();
-        println!("{:>4} s  {rate:>8.0} files/s", window * WINDOW.as_secs());
+        println!(
+            "{:>4.0} s  {rate:>8.0} files/s",
+            began.elapsed().as_secs_f64()
+        );
         rates.push(rate);
         last = now;
     }

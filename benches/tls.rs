@@ -4,6 +4,8 @@
 //! and sends one large file that is in memory, from each server in turn, round after round. The medians of all rounds are
 //! printed, and what the server's are of the others'.
 
+mod flags;
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -15,6 +17,7 @@ mod programs;
 #[allow(dead_code)] // this uses a part of it
 mod daemons;
 
+use flags::Flags;
 use programs::{Running, command, has, logged};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -40,7 +43,8 @@ struct Contender {
 }
 
 fn main() {
-    let (rounds, mib) = (number("--rounds", 7), number("--mib", 512));
+    let flags = Flags::given(&["--rounds", "--mib"]);
+    let (rounds, mib) = (flags.number("--rounds", 7), flags.number("--mib", 512));
     for need in ["curl", "proftpd", "vsftpd", programs::ROOT] {
         assert!(has(need), "no {need}: see .ci/install-programs");
     }
@@ -176,12 +180,4 @@ fn median(rates: &[f64]) -> f64 {
     let mut rates = rates.to_vec();
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
-}
-
-/// The number behind a flag; cargo itself adds `--bench`.
-fn number(flag: &str, otherwise: u64) -> u64 {
-    let arguments: Vec<String> = std::env::args().collect();
-    let at = arguments.iter().position(|argument| argument == flag);
-    at.and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(otherwise)
 }

@@ -34,6 +34,34 @@ pub(crate) struct Load {
     pub(crate) large: u64,
 }
 
+impl Load {
+    /// One `part`th of `files` in each folder and of a file of `mib`.
+    pub(crate) fn of(part: u64, folders: Vec<String>, files: u64, mib: u64) -> Self {
+        Self {
+            folders,
+            files: (files / part).max(1),
+            large: (mib / part).max(1) << 20,
+        }
+    }
+
+    /// What there is of each kind, as a table says it.
+    pub(crate) fn names(&self) -> [String; 2] {
+        let folders = u64::try_from(self.folders.len()).unwrap_or(1);
+        let files = match folders * self.files {
+            few @ ..1000 => few.to_string(),
+            many => format!("{},{:03}", many / 1000, many % 1000),
+        };
+        let large = match self.large >> 20 {
+            few @ ..1024 => format!("{few} MiB"),
+            many => format!("{} GiB", many / 1024),
+        };
+        [
+            format!("{files} files of 4 KiB"),
+            format!("one file of {large}"),
+        ]
+    }
+}
+
 /// What a client took for a task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Took {

@@ -2,8 +2,10 @@
 
 use super::peers::Peer;
 use super::place::{Load, Place, Took};
+use crate::flags::Flags;
 use crate::programs;
 use signal_hook::consts::SIGINT;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -46,12 +48,28 @@ impl Task {
 /// For each task, for each client, what its rounds took. None: it is missing, has no such task, or it failed.
 pub(crate) type Times = Vec<Vec<Vec<Took>>>;
 
-/// `--rounds N`; cargo itself adds `--bench`.
-pub(crate) fn rounds() -> usize {
-    let arguments: Vec<String> = std::env::args().collect();
-    let at = arguments.iter().position(|argument| argument == "--rounds");
-    at.and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(5)
+/// What the benches of clients can be told.
+pub(crate) const FLAGS: [&str; 2] = ["--rounds", "--part"];
+
+pub(crate) fn rounds(flags: &Flags) -> usize {
+    flags.number("--rounds", 5)
+}
+
+/// How many times as much there would be to move without the flag.
+pub(crate) fn part(flags: &Flags) -> u64 {
+    flags.number("--part", 1).max(1)
+}
+
+/// What the bench ends with: a failure where a client has failed, or a table could not be written.
+pub(crate) fn end(went_well: bool, written: Result<(), String>) -> ExitCode {
+    if let Err(why) = &written {
+        eprintln!("{why}");
+    }
+    if went_well && written.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// What Ctrl-C sets: what has been made, gigabytes of memory among it, goes with its owners.
@@ -70,7 +88,8 @@ pub(crate) fn name_missing(peers: &[Peer]) {
     }
 }
 
-pub(crate) fn measure(place: &Place, load: &Load, peers: &[Peer], rounds: usize) -> Times {
+/// The times of all who are there, and whether nobody has failed.
+pub(crate) fn measure(place: &Place, load: &Load, peers: &[Peer], rounds: usize) -> (Times, bool) {
     let mut times: Times = vec![vec![Vec::new(); peers.len()]; TASKS.len()];
     let mut failed = vec![vec![false; peers.len()]; TASKS.len()];
     for round in 1..=rounds {
@@ -101,7 +120,8 @@ pub(crate) fn measure(place: &Place, load: &Load, peers: &[Peer], rounds: usize)
             }
         }
     }
-    times
+    let went_well = !failed.iter().flatten().any(|failed| *failed);
+    (times, went_well)
 }
 
 fn has(peer: &Peer) -> bool {

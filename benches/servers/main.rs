@@ -3,11 +3,13 @@
 //! `cargo bench --bench servers [-- --rounds N --seconds N --idle N --mib N --only WORK,… --servers NAME,…]`, best as root
 //! and with the programs that `benches/install-peers` gets. Each server in turn does each work, in a network of its own and
 //! over the same folder in memory; what counts is the median of the rounds, and only what is in one run may be compared.
-//! It asserts nothing. With `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into
+//! It asserts nothing of what is measured, and fails where ours or the floor does, or another at all it was asked. With `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into
 //! `benches/servers.svg`.
 
 mod chart;
 mod cost;
+#[path = "../flags/mod.rs"]
+mod flags;
 mod floor;
 mod load;
 mod peers;
@@ -27,35 +29,43 @@ mod programs;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use peers::{PEERS, Peer};
+use flags::Flags;
+use peers::{FLOOR, OURS, PEERS, Peer};
 use site::{Site, Stage};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 use tasks::{Effort, Sample};
 use works::{WORKS, Work};
 
-fn main() {
+const FLAGS: [&str; 6] = [
+    "--rounds",
+    "--seconds",
+    "--idle",
+    "--mib",
+    "--only",
+    "--servers",
+];
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, flag, root, port] = &arguments[..]
         && flag == "--floor"
     {
         let port = port.parse().expect("a port");
         floor::serve(Path::new(root), port).expect("the floor serves");
-        return;
+        return ExitCode::SUCCESS;
     }
-    let number = |flag, otherwise| {
-        value(&arguments, flag)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(otherwise)
-    };
-    let rounds = number("--rounds", 3);
+    let flags = Flags::given(&FLAGS);
+    let rounds = flags.number("--rounds", 3);
     let effort = Effort {
-        time: Duration::from_secs(number("--seconds", 2)),
-        idle: usize::try_from(number("--idle", 10_000)).expect("a number of sessions"),
-        large: number("--mib", 1024) << 20,
+        time: Duration::from_secs_f64(flags.number("--seconds", 2.0)),
+        idle: flags.number("--idle", 10_000),
+        large: flags.number("--mib", 1024) << 20,
     };
     let chosen = |flag, name: &str| {
-        value(&arguments, flag).is_none_or(|list| list.split(',').any(|one| one == name))
+        let list = flags.text(flag);
+        list.is_none_or(|list| list.split(',').any(|one| one == name))
     };
     let works: Vec<&Work> = WORKS
         .iter()
@@ -83,18 +93,21 @@ fn main() {
         for (row, work) in works.iter().enumerate() {
             for turn in 0..peers.len() {
                 // Another begins each time.
-                let who = (turn + usize::try_from(round).unwrap_or(0)) % peers.len();
+                let who = (turn + round) % peers.len();
                 results.run(&stage, row, who, work, &effort);
             }
         }
     }
-    table::report(&results);
-}
-
-/// What follows a flag; cargo itself adds `--bench`.
-fn value<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
-    let at = arguments.iter().position(|argument| argument == flag)?;
-    arguments.get(at + 1).map(String::as_str)
+    if let Err(why) = table::report(&results) {
+        eprintln!("{why}");
+        return ExitCode::FAILURE;
+    }
+    let failures = results.failures();
+    if failures.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("failed: {}", failures.join(", "));
+    ExitCode::FAILURE
 }
 
 /// What all runs have shown.
@@ -150,6 +163,26 @@ impl Results {
                 self.failed[row][who] = true;
             }
         }
+    }
+
+    /// Who has failed and should not: ours and the floor at anything, another at all that it was asked.
+    fn failures(&self) -> Vec<&str> {
+        let who_failed = |(who, peer): (usize, &&'static Peer)| {
+            let asked = self.works.iter().zip(&self.failed);
+            let mut asked = asked.filter(|(work, _)| work.kind.suits(peer)).peekable();
+            let any_will_do = asked.peek().is_some() && ![OURS, FLOOR].contains(&peer.name);
+            let failed = if any_will_do {
+                asked.all(|(_, failed)| failed[who])
+            } else {
+                asked.any(|(_, failed)| failed[who])
+            };
+            failed.then_some(peer.name)
+        };
+        self.peers
+            .iter()
+            .enumerate()
+            .filter_map(who_failed)
+            .collect()
     }
 
     /// The medians of one server at one work.

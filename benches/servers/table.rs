@@ -3,29 +3,18 @@
 use crate::Results;
 use crate::chart;
 use crate::peers::{FLOOR, OURS};
-use crate::support::readme::{row, with_table};
+use crate::support::readme::{self, row};
 use crate::tasks::Sample;
 use crate::works::{Target, Work};
 use std::fmt::Write as _;
-use std::path::Path;
-use std::{fs, io};
 
-/// Shows the table and what is reached, and writes them where that is wanted.
-pub(crate) fn report(results: &Results) {
+/// Shows the table and what is reached, and writes them where that is wanted. `Err` says why not.
+pub(crate) fn report(results: &Results) -> Result<(), String> {
     let text = format!("{}\n{}", table(results), verdicts(results));
     println!("\n{text}");
-    if std::env::var_os("FTP_WRITE_TABLES").is_some() {
-        write(&text, results).unwrap_or_else(|why| println!("cannot write the table: {why}"));
-    }
-}
-
-fn write(text: &str, results: &Results) -> Result<(), String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
-    let readme = folder.join("README.md");
-    let failed = |error: io::Error| error.to_string();
-    let before = fs::read_to_string(&readme).map_err(failed)?;
-    fs::write(readme, with_table(&before, "servers", text)?).map_err(failed)?;
-    fs::write(folder.join("servers.svg"), chart::draw(results)).map_err(failed)
+    readme::write_table("benches/README.md", "servers", &text)?;
+    readme::write("benches/servers.svg", &chart::draw(results))
+        .map_err(|error| format!("cannot write the chart into benches/servers.svg: {error}"))
 }
 
 /// A line for each thing that is aimed at.

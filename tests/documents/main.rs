@@ -8,6 +8,7 @@ mod support;
 #[path = "../works_with/programs.rs"]
 mod programs;
 
+mod inline;
 mod names;
 mod text;
 
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 /// Namespaces of a test's own, with other layers over the system's folders.
 const STAGE: &str = "right to mount";
 const JQ: &str = "jq";
+const CURL: &str = "curl";
 
 /// The documents with commands, and what is there already when somebody reads them.
 const DOCUMENTS: &[(&str, &str)] = &[
@@ -68,24 +70,48 @@ cp cert.pem key.pem
 
 fn main() -> ExitCode {
     let args = Arguments::from_args();
-    let missing: BTreeSet<&str> = [(STAGE, has_stage()), (JQ, programs::has(JQ))]
+    let missing: BTreeSet<&str> = [STAGE, JQ, CURL]
         .into_iter()
-        .filter_map(|(need, there)| (!there).then_some(need))
+        .filter(|&need| match need {
+            STAGE => !has_stage(),
+            program => !programs::has(program),
+        })
         .collect();
     let runs = DOCUMENTS.iter().map(|&(document, before)| {
         let needed = |need: &&str| *need == STAGE || text::commands(document).contains(need);
         let lacks = missing.iter().any(needed);
         Trial::test(format!("the commands of {document}"), move || {
-            run(document, before);
+            play(document, &format!("{before}\n{}", text::commands(document)));
             Ok(())
         })
         .with_ignored_flag(lacks)
     });
-    let all = [Trial::test("all documents with commands are run", || {
-        all_are_run();
-        Ok(())
-    })];
-    let trials = runs.chain(all).chain(names::trials()).collect();
+    let own = [
+        (
+            "all documents with commands are run",
+            &[][..],
+            all_are_run as fn(),
+        ),
+        (
+            "CI runs what it is said to run",
+            &[],
+            inline::rows_are_right,
+        ),
+        ("the commands within the text", &[STAGE, CURL], inline::run),
+        (
+            "what is typed at the prompt",
+            &[STAGE],
+            inline::type_at_the_prompt,
+        ),
+    ];
+    let own = own.map(|(name, needs, test)| {
+        let trial = Trial::test(name, move || {
+            test();
+            Ok(())
+        });
+        trial.with_ignored_flag(needs.iter().any(|need| missing.contains(need)))
+    });
+    let trials = runs.chain(own).chain(names::trials()).collect();
     let conclusion = libtest_mimic::run(&args, trials);
     if conclusion.has_failed() || args.list {
         return conclusion.exit_code();
@@ -105,10 +131,11 @@ fn has_stage() -> bool {
     tried.is_ok_and(|status| status.success())
 }
 
-fn run(document: &str, before: &str) {
+/// Runs commands on the stage; each has to do well.
+fn play(what: &str, typed: &str) {
     let folder = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
     let commands = folder.path().join("commands");
-    fs::write(&commands, format!("{before}\n{}", text::commands(document))).expect("the commands");
+    fs::write(&commands, typed).expect("the commands");
     let programs = Path::new(env!("CARGO_BIN_EXE_ftp-server"));
     let stage = text::root().join("tests/documents/stage.sh");
     let log = folder.path().join("said");
@@ -131,9 +158,9 @@ fn run(document: &str, before: &str) {
         .stderr(said)
         .spawn()
         .expect("unshare runs");
-    let status = finish(&mut stage, document);
+    let status = finish(&mut stage, what);
     let said = fs::read_to_string(&log).unwrap_or_default();
-    assert!(status.success(), "{document}: {status}\n{said}");
+    assert!(status.success(), "{what}: {status}\n{said}");
 }
 
 fn all_are_run() {

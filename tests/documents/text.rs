@@ -42,6 +42,40 @@ pub(crate) fn commands(document: &str) -> String {
     commands
 }
 
+/// What is typed behind the `$` of a session that a document shows.
+pub(crate) fn at_the_shell(document: &str) -> Vec<String> {
+    let lines = shown(document);
+    let typed = lines.iter().filter_map(|line| line.strip_prefix("$ "));
+    typed.map(ToOwned::to_owned).collect()
+}
+
+/// What is typed behind its `ftp>`. What the server then refuses has a `-` before it, so that it may.
+pub(crate) fn session(document: &str) -> Vec<String> {
+    let lines = shown(document);
+    let next = lines.iter().skip(1).map(String::as_str).chain([""]);
+    let typed = lines.iter().zip(next).filter_map(|(line, next)| {
+        let typed = line.strip_prefix("ftp> ")?;
+        let refused = next.contains("the server answered \"5");
+        Some(format!("{}{typed}", if refused { "-" } else { "" }))
+    });
+    typed.collect()
+}
+
+/// The lines of blocks that are none of `sh`.
+fn shown(document: &str) -> Vec<String> {
+    let mut fence = None;
+    let mut lines = Vec::new();
+    for line in read(document).lines() {
+        match (line.trim_start().strip_prefix("```"), fence) {
+            (Some(_), Some(_)) => fence = None,
+            (Some(language), None) => fence = Some(language == "sh"),
+            (None, Some(false)) => lines.push(line.to_owned()),
+            (None, _) => {}
+        }
+    }
+    lines
+}
+
 /// What stands between backquotes within the lines.
 pub(crate) fn code(document: &str) -> Vec<String> {
     let text = read(document);
@@ -54,6 +88,8 @@ pub(crate) fn code(document: &str) -> Vec<String> {
             prose += &format!("{line} ");
         }
     }
-    let spans = prose.split('`').skip(1).step_by(2);
+    let parts: Vec<&str> = prose.split('`').collect();
+    assert!(parts.len() % 2 == 1, "{document}: a backquote is missing");
+    let spans = parts.into_iter().skip(1).step_by(2);
     spans.map(ToOwned::to_owned).collect()
 }

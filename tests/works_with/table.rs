@@ -41,8 +41,8 @@ fn table(cases: &[Case], side: Side) -> String {
     text
 }
 
-/// Compares the document's tables with those of the cases, which have all passed, or writes them when the environment
-/// variable `FTP_WRITE_TABLES` is set. Says whether they are right now.
+/// Compares the document's tables with those of the cases, which have all passed, and writes them where that is wanted. Says
+/// whether the document's are right now.
 pub(crate) fn are_right(cases: &[Case]) -> bool {
     let document = readme::path(DOCUMENT);
     let before = fs::read_to_string(&document).unwrap_or_default();
@@ -56,11 +56,12 @@ pub(crate) fn are_right(cases: &[Case]) -> bool {
             }
         }
     }
-    if text == before {
-        return true;
+    if let Err(why) = readme::write(DOCUMENT, &text) {
+        say(&format!("cannot write the tables into {DOCUMENT}: {why}"));
+        return false;
     }
-    if std::env::var_os("FTP_WRITE_TABLES").is_some() {
-        return fs::write(&document, text).is_ok();
+    if text == before || readme::is_in_place() {
+        return true;
     }
     say(&format!(
         "{DOCUMENT} has other tables than the tests: FTP_WRITE_TABLES=1 cargo test --test works_with"
