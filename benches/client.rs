@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     report_goals(&peers, &times);
     turns::end(
         went_well,
-        write_table("benches/README.md", "client", &table),
+        &write_table("benches/README.md", "client", &table),
     )
 }
 

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("\n{tables}");
-    turns::end(went_well, write_table("README.md", "peers", &tables))
+    turns::end(went_well, &write_table("README.md", "peers", &tables))
 }
 
 /// Tasks by clients, with how many times as long as ours each other takes.

@@ -61,8 +61,8 @@ pub(crate) fn part(flags: &Flags) -> u64 {
 }
 
 /// What the bench ends with: a failure where a client has failed, or a table could not be written.
-pub(crate) fn end(went_well: bool, written: Result<(), String>) -> ExitCode {
-    if let Err(why) = &written {
+pub(crate) fn end(went_well: bool, written: &Result<(), String>) -> ExitCode {
+    if let Err(why) = written {
         eprintln!("{why}");
     }
     if went_well && written.is_ok() {
