@@ -58,7 +58,7 @@ fn measure(flag: &str, clients: usize, window: Duration) -> (f64, f64) {
             });
         }
         let look = || -> Vec<u64> { counts.iter().map(|n| n.load(Ordering::Relaxed)).collect() };
-        thread::sleep(WARM_UP);
+        thread::sleep(WARM_UP.min(window));
         let (before, began) = (look(), Instant::now());
         thread::sleep(window);
         let (after, took) = (look(), began.elapsed().as_secs_f64());

@@ -83,22 +83,33 @@ fn moved_in_a_window(server: &Server, least: u64) -> Vec<u64> {
 
 /// Each part may be this much more or less than what it should be of them all.
 const TOLERANCE: f64 = 0.15;
+/// A machine that is busy with other things may be unfair for a while. A server that is has no window that is right.
+const WINDOWS: usize = 5;
 
+/// Looks whether sessions share as they should what the server moves while it moves so many bytes.
 #[track_caller]
+fn assert_shared(server: &Server, least: u64, shares: &[f64]) {
+    let mut windows: Vec<Vec<u64>> = Vec::new();
+    while windows.last().is_none_or(|last| !is_shared(last, shares)) {
+        assert!(
+            windows.len() < WINDOWS,
+            "{windows:?} are not shared as {shares:?}"
+        );
+        windows.push(moved_in_a_window(server, least));
+    }
+}
+
 #[allow(clippy::cast_precision_loss)] // of some megabytes
-fn assert_shared(window: &[u64], shares: &[f64]) {
+fn is_shared(window: &[u64], shares: &[f64]) -> bool {
     let (all, whole) = (
         window.iter().sum::<u64>() as f64,
         shares.iter().sum::<f64>(),
     );
     assert_eq!(window.len(), shares.len());
-    for (&bytes, share) in window.iter().zip(shares) {
+    window.iter().zip(shares).all(|(&bytes, share)| {
         let part = bytes as f64 / all / (share / whole);
-        assert!(
-            (1.0 - TOLERANCE..1.0 + TOLERANCE).contains(&part),
-            "{window:?} are not shared as {shares:?}"
-        );
-    }
+        (1.0 - TOLERANCE..1.0 + TOLERANCE).contains(&part)
+    })
 }
 
 #[test]
@@ -107,7 +118,7 @@ fn the_total_is_shared_evenly_by_downloads_and_uploads() {
     server.write_sparse("big", BIG);
     let _transfers = ["RETR big", "STOR one", "RETR big", "STOR two"]
         .map(|command| Endless::begin(server.login(), command));
-    assert_shared(&moved_in_a_window(&server, 6_000_000), &[1.0; 4]);
+    assert_shared(&server, 6_000_000, &[1.0; 4]);
 }
 
 #[test]
@@ -120,7 +131,7 @@ fn who_is_held_lower_leaves_the_rest_to_the_others() {
     slow.run("PASS slow!", 230);
     let _slow = Endless::begin(slow, "RETR big");
     let _others = [(); 2].map(|()| Endless::begin(server.login(), "RETR big"));
-    assert_shared(&moved_in_a_window(&server, 4_500_000), &[1.0, 2.0, 2.0]);
+    assert_shared(&server, 4_500_000, &[1.0, 2.0, 2.0]);
 }
 
 #[test]
@@ -133,7 +144,7 @@ fn each_client_has_its_own_rate_whatever_the_others_do() {
     slow.run("PASS slow!", 230);
     let _slow = Endless::begin(slow, "RETR big");
     let _others = ["RETR big", "STOR up"].map(|command| Endless::begin(server.login(), command));
-    assert_shared(&moved_in_a_window(&server, 3_000_000), &[1.0, 2.0, 2.0]);
+    assert_shared(&server, 3_000_000, &[1.0, 2.0, 2.0]);
 }
 
 #[test]

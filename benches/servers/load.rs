@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// The most that is received or sent in one call, so that the bytes are counted while they flow.
 const CHUNK: usize = 1 << 20;
-/// How long a server may leave a session without an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One control connection, and what its transfers need.
 pub(crate) struct Session {
@@ -30,14 +28,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Connects, and logs in as `user`; with `tls`, the session and its data are protected.
+    /// Connects, and logs in as `user`; with `tls`, the session and its data are protected. For each reply
+    /// it waits that long.
     pub(crate) fn login(
         address: SocketAddr,
         user: &str,
         tls: Option<&TlsClient>,
+        patience: Duration,
     ) -> io::Result<Self> {
         let socket = TcpStream::connect(address)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(patience))?;
         let mut session = Self {
             address,
             control: BufReader::with_capacity(512, Wire::Plain(socket)),

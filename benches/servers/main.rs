@@ -1,10 +1,10 @@
 //! How fast is the server, beside the least that such a server can do, and beside those that people know?
 //!
-//! `cargo bench --bench servers [-- --rounds N --seconds N --idle N --mib N --only WORK,… --servers NAME,…]`, best as root
-//! and with the programs that `benches/install-peers` gets. Each server in turn does each work, in a network of its own and
+//! `cargo bench --bench servers [-- --rounds N --seconds N --idle N --mib N --patience N --only WORK,… --servers NAME,…]`, best
+//! as root and with the programs that `benches/install-peers` gets. Each server in turn does each work, in a network of its own and
 //! over the same folder in memory; what counts is the median of the rounds, and only what is in one run may be compared.
-//! It asserts nothing of what is measured, and fails where ours or the floor does, or another at all it was asked. With `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into
-//! `benches/servers.svg`.
+//! It asserts nothing of what is measured, and fails where ours or the floor does, or another at all that it was asked. With
+//! `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into `benches/servers.svg`.
 
 mod chart;
 mod cost;
@@ -38,11 +38,12 @@ use std::time::Duration;
 use tasks::{Effort, Sample};
 use works::{WORKS, Work};
 
-const FLAGS: [&str; 6] = [
+const FLAGS: [&str; 7] = [
     "--rounds",
     "--seconds",
     "--idle",
     "--mib",
+    "--patience",
     "--only",
     "--servers",
 ];
@@ -87,7 +88,8 @@ fn main() -> ExitCode {
     if let Err(why) = support::Namespace::new() {
         println!("no network of its own for each server, so a wait before each: {why}");
     }
-    let stage = Stage::new(effort.large);
+    let patience = Duration::from_secs(flags.number("--patience", 30));
+    let stage = Stage::new(effort.large, patience);
     let mut results = Results::new(&works, &peers);
     for round in 0..rounds {
         for (row, work) in works.iter().enumerate() {

@@ -28,13 +28,15 @@ const TIME_WAIT: Duration = Duration::from_secs(61);
 /// What all servers serve, and what each of them keeps.
 pub(crate) struct Stage {
     folder: TempDir,
+    /// How long a client waits for each reply.
+    patience: Duration,
 }
 
 impl Stage {
     /// `large` is the bytes of the large file.
-    pub(crate) fn new(large: u64) -> Self {
+    pub(crate) fn new(large: u64, patience: Duration) -> Self {
         let folder = TempDir::with_prefix_in("ftp-bench-", memory()).expect("a temporary folder");
-        let stage = Self { folder };
+        let stage = Self { folder, patience };
         let root = stage.root();
         fs::create_dir(&root).expect("the root folder");
         // The servers' own users have to get there, and some want nobody to write beside what they serve.
@@ -93,6 +95,7 @@ pub(crate) struct Site {
     address: SocketAddr,
     running: Mutex<Option<Running>>,
     tls: TlsClient,
+    patience: Duration,
     pub(crate) began: Instant,
 }
 
@@ -118,6 +121,7 @@ impl Site {
                 Some(Tls::V12) => TlsClient::of_1_2(),
                 _ => TlsClient::new(),
             },
+            patience: stage.patience,
             began: Instant::now(),
             running: Mutex::default(),
         };
@@ -136,13 +140,13 @@ impl Site {
 
     /// A new session.
     pub(crate) fn login(&self) -> io::Result<Session> {
-        Session::login(self.address, self.peer.user, None)
+        Session::login(self.address, self.peer.user, None, self.patience)
     }
 
     /// A new session for transfers.
     pub(crate) fn session(&self, is_private: bool) -> io::Result<Session> {
         let tls = is_private.then_some(&self.tls);
-        let mut session = Session::login(self.address, self.peer.user, tls)?;
+        let mut session = Session::login(self.address, self.peer.user, tls, self.patience)?;
         session.prepare()?;
         Ok(session)
     }

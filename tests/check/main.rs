@@ -14,7 +14,7 @@ use place::Place;
 use programs::Test;
 use std::fs;
 use std::net::TcpListener;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use support::{MOUNTS, Namespace, OTHER_USER, Server, has, names_in};
 
 /// A network of a test's own.
@@ -22,6 +22,7 @@ const NETWORKS: &str = "network namespaces";
 
 const TESTS: &[Test] = &[
     ("all is well and nothing is changed", None, all_is_well),
+    ("who has seen enough", None, seen_enough),
     ("settings that are refused", None, settings),
     ("a port that is taken", None, port),
     ("a folder that is none", None, files::no_folder),
@@ -87,6 +88,22 @@ fn all_is_well() {
     fs::create_dir(place.root()).expect("the root folder");
     place.check(&[]).says("ok", "folder", &["can be written"]);
     assert_eq!(names_in(place.0.path()), ["root"]);
+}
+
+/// As behind `| head -1`: nothing is said of it, and the outcome counts.
+fn seen_enough() {
+    let place = Place::new();
+    let status = Server::command()
+        .args(["check", "--root", &place.root(), "--port", "0"])
+        .stdout(closed_pipe())
+        .status();
+    assert!(status.expect("the server's binary runs").success());
+}
+
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
 }
 
 fn settings() {

@@ -4,6 +4,7 @@ use crate::args::Args;
 use anyhow::Result;
 use log::LevelFilter;
 use multi_client_ftp::server::{self, Finding, Verdict};
+use multi_client_ftp::shown::counted;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -28,10 +29,10 @@ fn settings(file: Option<&std::path::Path>) -> Finding {
 }
 
 fn report(findings: &[Finding]) -> Result<ExitCode> {
-    let mut output = io::stdout().lock();
-    for finding in findings {
-        writeln!(output, "{:8} {finding}", finding.verdict)?;
-    }
+    let mut lines: Vec<_> = findings
+        .iter()
+        .map(|finding| format!("{:8} {finding}", finding.verdict))
+        .collect();
     let count = |verdict| {
         let found = findings.iter().filter(|finding| finding.verdict == verdict);
         found.count()
@@ -39,13 +40,16 @@ fn report(findings: &[Finding]) -> Result<ExitCode> {
     let (errors, warnings) = (count(Verdict::Error), count(Verdict::Warning));
     let (outcome, code) = match (errors, warnings) {
         (0, 0) => ("all is well".to_owned(), ExitCode::SUCCESS),
-        (0, 1) => ("it works, with 1 warning".to_owned(), ExitCode::SUCCESS),
         (0, _) => (
-            format!("it works, with {warnings} warnings"),
+            format!("it works, with {}", counted(warnings, "warning")),
             ExitCode::SUCCESS,
         ),
         _ => ("the server would not start".to_owned(), ExitCode::FAILURE),
     };
-    writeln!(output, "{outcome}")?;
-    Ok(code)
+    lines.push(outcome + "\n");
+    match io::stdout().write_all(lines.join("\n").as_bytes()) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(code),
+    }
 }
