@@ -2,6 +2,7 @@
 //! that is being replaced may find the old file gone and the new one not looked up yet, and whoever was asked may have gone
 //! down since, so that another has to be asked.
 
+use rustix::io::Errno;
 use std::io;
 use std::thread;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use std::time::Duration;
 const LOOKS: u32 = 50;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Does something by a name, and does it again where the file that had the name is gone from under it (`ESTALE`), or the
-/// machine that it was asked of (`ENOTCONN`).
+/// Does something by a name, and does it again where the file that had the name is gone from under it (`ESTALE`, and of
+/// GlusterFS `ENODATA`: the file has lost what it is known by), or the machine that it was asked of (`ENOTCONN`).
 ///
 /// # Errors
 /// What `act` says in the end.
@@ -26,22 +27,20 @@ pub(super) fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> 
 }
 
 fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StaleNetworkFileHandle | io::ErrorKind::NotConnected
-    )
+    let error = Errno::from_io_error(error);
+    matches!(error, Some(Errno::STALE | Errno::NOTCONN | Errno::NODATA))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::Errno;
 
     #[test]
     fn a_stale_name_is_looked_up_again_and_nothing_else_is() {
         for (error, most, tries) in [
             (Errno::STALE, 3, 4),
             (Errno::NOTCONN, 3, 4),
+            (Errno::NODATA, 3, 4),
             (Errno::STALE, u32::MAX, LOOKS + 1),
             (Errno::NOENT, u32::MAX, 1),
         ] {
