@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Output;
-use support::{Active, Client, Pattern, Server, temporaries, wait_for, wait_until};
+use support::{Active, Client, Pattern, Server, temporaries, wait_for, wait_for_part, wait_until};
 
 /// More than sockets hold.
 const SIZE: u64 = 30_000_000;
@@ -124,11 +124,7 @@ fn an_upload_goes_on_at_the_next_when_its_server_dies() {
     let file = Pattern::bytes(1, SIZE);
     client.write("f", &file);
     let running = client.spawn("put f\n");
-    wait_until("a part of it to arrive", || {
-        let names = temporaries(&first.root);
-        let mut files = names.iter().map(|name| fs::metadata(first.path(name)));
-        files.any(|file| file.is_ok_and(|file| file.len() > SIZE / 10))
-    });
+    wait_for_part(&first, SIZE / 10);
     first.signal(rustix::process::Signal::KILL);
     first.ended();
     let output = running.output();
@@ -219,11 +215,7 @@ fn a_part_is_known_again_in_whatever_order_the_servers_are_named() {
     let file = Pattern::bytes(1, SIZE);
     client.write("f", &file);
     let running = client.spawn("put f\n");
-    wait_until("a part of it to arrive", || {
-        let names = temporaries(&first.root);
-        let mut files = names.iter().map(|name| fs::metadata(first.path(name)));
-        files.any(|file| file.is_ok_and(|file| file.len() > SIZE / 10))
-    });
+    wait_for_part(&first, SIZE / 10);
     first.signal(rustix::process::Signal::KILL);
     first.ended();
     let output = running.output();

@@ -5,7 +5,7 @@ mod support;
 use rustix::process::Signal;
 use std::fs::File;
 use support::{
-    Client, Pattern, Server, assert_same, names_in, temporaries, wait_for, wait_until,
+    Client, Pattern, Server, assert_same, names_in, temporaries, wait_for_part, wait_until,
     whole_names_in,
 };
 
@@ -129,12 +129,7 @@ fn an_upload_of_a_killed_client_goes_on_where_it_was_cut() {
     let mut file = File::create(client.folder().join("big")).expect("a file to send");
     std::io::copy(&mut Pattern::new(5, SIZE), &mut file).expect("a file of that size");
     let running = client.spawn("put big\n");
-    let under_way = || {
-        let name = temporaries(&server.root).pop()?;
-        let length = std::fs::metadata(server.root.join(name)).ok()?.len();
-        (length > 1024 * 1024).then_some(length)
-    };
-    wait_for("a part of the file on the server", under_way);
+    wait_for_part(&server, 1024 * 1024);
     running.signal(Signal::KILL);
     drop(running);
     wait_until("the part to be put away", || {

@@ -295,7 +295,8 @@ impl Shared {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let socket = Arc::new(socket);
         let mut limits = shared.config().limits;
-        if shared.is_balancer(peer.ip()) {
+        let is_balancer = shared.is_balancer(peer.ip());
+        if is_balancer {
             // Whose the connection is shows later.
             limits.clients_per_address = usize::MAX;
         }
@@ -304,7 +305,11 @@ impl Shared {
                 let socket = Arc::clone(&socket);
                 let shared = Arc::clone(shared);
                 let started = thread::Builder::new().stack_size(STACK).spawn(move || {
-                    match shared.identify(&socket, peer, &mut place) {
+                    let client = match is_balancer {
+                        true => shared.identify(&socket, peer, &mut place),
+                        false => Some(Ok(false)),
+                    };
+                    match client {
                         Some(Ok(proxied)) => {
                             session::run(&shared, place.live(), socket, proxied, entrance);
                         }

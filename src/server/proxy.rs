@@ -31,23 +31,11 @@ impl Shared {
         networks.any(|network| network.contains(&address))
     }
 
-    /// Learns who is at the other end of a connection, and has the place be the client's. Says whether there is a balancer
-    /// between, so that the address that the connection came in on is none for clients. `None` if the connection is of no use,
+    /// Learns who is at the other end of a balancer's connection, and has the place be the client's. Says whether there is a client
+    /// behind it, so that the address that the connection came in on is none for clients. `None` if the connection is of no use,
     /// which is logged; `Err` is why the client may not come in.
-    pub(super) fn identify(
-        &self,
-        socket: &TcpStream,
-        from: SocketAddr,
-        place: &mut Place,
-    ) -> Option<Result<bool, (SocketAddr, String)>> {
-        if !self.is_balancer(from.ip()) {
-            return Some(Ok(false));
-        }
-        self.identify_by_header(socket, from, place)
-    }
-
     #[inline(never)]
-    fn identify_by_header(
+    pub(super) fn identify(
         &self,
         socket: &TcpStream,
         from: SocketAddr,

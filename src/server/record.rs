@@ -81,7 +81,7 @@ pub(super) fn refused(session: &Session<'_>, command: &Command, reply: &Reply) {
             took: Duration::ZERO,
             outcome: Outcome::Refused,
             code: Some(reply.code().0),
-            said: said.trim_end(),
+            said: &said,
         },
     );
 }
@@ -98,6 +98,8 @@ pub(super) fn transferred(session: &Session<'_>, done: &Transferred<'_>) {
         said,
         ..
     } = done;
+    // A reply as it is sent has the end of a line.
+    let said = said.trim_end();
     let joint = if path.is_empty() { "" } else { " " };
     log::info!(
         session = session.live.number, peer, user, verb, path, bytes, seconds = took.as_secs_f64(),

@@ -105,10 +105,7 @@ impl Transfer {
 /// The code of the final reply and all of it, or why there is none.
 fn told(reply: &io::Result<Reply>) -> (Option<u16>, String) {
     match reply {
-        Ok(reply) => (
-            Some(reply.code().0),
-            reply.to_string().trim_end().to_owned(),
-        ),
+        Ok(reply) => (Some(reply.code().0), reply.to_string()),
         Err(error) => (None, error.to_string()),
     }
 }

@@ -2,7 +2,7 @@
 //! server knows its clients by their own addresses.
 
 use crate::support::{
-    Client, Pattern, Raw, Server, connect_from, connections, temporaries, try_connect, wait_for,
+    Client, Pattern, Raw, Server, connect_from, connections, try_connect, wait_for, wait_for_part,
     wait_until,
 };
 use rustix::process::Signal;
@@ -157,11 +157,7 @@ fn the_pair_when_a_server_dies(servers: &mut [Server; 3]) {
         let has = |server: &Server| connections(server.pid()).len() > 1;
         servers.iter().position(has)
     });
-    wait_until("a part to arrive", || {
-        let names = temporaries(&servers[0].root);
-        let mut files = names.iter().map(|name| fs::metadata(servers[0].path(name)));
-        files.any(|file| file.is_ok_and(|file| file.len() > 1_000_000))
-    });
+    wait_for_part(&servers[0], 1_000_000);
     servers[its].signal(Signal::KILL);
     servers[its].ended();
     let output = running.output();

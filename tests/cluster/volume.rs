@@ -1,6 +1,8 @@
 //! A GlusterFS volume of three replicas on this machine, mounted three times, with a server over each.
 
-use crate::support::{Client, PATIENCE, Pattern, Server, names_in, reset, temporaries, wait_until};
+use crate::support::{
+    Client, PATIENCE, Pattern, Server, names_in, reset, wait_for_part, wait_until,
+};
 use crate::watch::watch;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -197,16 +199,6 @@ fn servers() -> [Server; 3] {
         command.arg("--root").arg(&root);
         Server::from_command(command, outside)
     })
-}
-
-/// Waits until some upload has so many bytes there.
-#[track_caller]
-fn wait_for_part(server: &Server, least: u64) {
-    wait_until("a part to arrive", || {
-        let names = temporaries(&server.root);
-        let mut files = names.iter().map(|name| fs::metadata(server.path(name)));
-        files.any(|file| file.is_ok_and(|file| file.len() > least))
-    });
 }
 
 /// What the client told of.

@@ -105,6 +105,18 @@ pub(crate) fn partials_in(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Waits until some upload has more than so many bytes there.
+#[track_caller]
+pub(crate) fn wait_for_part(server: &Server, least: u64) {
+    wait_until("a part of an upload to arrive", || {
+        let names = temporaries(&server.root);
+        let mut files = names
+            .iter()
+            .map(|name| std::fs::metadata(server.path(name)));
+        files.any(|file| file.is_ok_and(|file| file.len() > least))
+    });
+}
+
 /// The temporary files of uploads in a folder and below it.
 pub(crate) fn temporaries(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
