@@ -8,12 +8,14 @@
 //! alone takes.
 
 use rustix::fs::sendfile;
+use rustix::net::sockopt::set_tcp_cork;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::thread;
 
 /// Above the ports that the kernel gives to outgoing connections, as the server has it.
@@ -24,6 +26,8 @@ const STACK: usize = 64 * 1024;
 const MOST: usize = 0x7fff_f000;
 /// What the begin of an upload is read into.
 const BUFFER: usize = 64 * 1024;
+/// The 150 of as much goes out together with the 226.
+const FEW: u64 = 64 * 1024;
 /// What the pipe of a large upload holds.
 const PIPE: usize = 1 << 20;
 
@@ -31,11 +35,23 @@ const PIPE: usize = 1 << 20;
 pub(crate) fn serve(root: &Path, port: u16) -> io::Result<()> {
     std::env::set_current_dir(root)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    take_turns(&Arc::new(listener))
+}
+
+/// Waits for a client and serves it, again and again. As many threads do this as there are clients, and at least one more: to
+/// start and end one for each takes longer than a login.
+fn take_turns(listener: &Arc<TcpListener>) -> io::Result<()> {
+    static WAITING: AtomicUsize = AtomicUsize::new(0);
     loop {
+        WAITING.fetch_add(1, Ordering::Relaxed);
         let (control, _) = listener.accept()?;
+        if WAITING.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let listener = Arc::clone(listener);
+            let next = move || drop(take_turns(&listener));
+            thread::Builder::new().stack_size(STACK).spawn(next)?;
+        }
         // A session that fails is one whose client went away.
-        let session = move || drop(session(control));
-        thread::Builder::new().stack_size(STACK).spawn(session)?;
+        drop(session(control));
     }
 }
 
@@ -68,9 +84,14 @@ fn session(mut control: TcpStream) -> io::Result<()> {
             "RETR" => {
                 let file = File::open(path)?;
                 let size = file.metadata()?.len();
-                control.write_all(b"150 It comes\r\n")?;
-                send(&accept(data.take())?, &file, size)?;
-                control.write_all(b"226 That was it\r\n")?;
+                if size > FEW {
+                    control.write_all(b"150 It comes\r\n")?;
+                    send(&accept(data.take())?, &file, size)?;
+                    control.write_all(b"226 That was it\r\n")?;
+                } else {
+                    send(&accept(data.take())?, &file, size)?;
+                    control.write_all(b"150 It comes\r\n226 That was it\r\n")?;
+                }
             }
             "STOR" => {
                 let file = File::create(beside.as_deref().unwrap_or(path))?;
@@ -114,7 +135,9 @@ fn accept(listener: Option<TcpListener>) -> io::Result<TcpStream> {
     Ok(listener.accept()?.0)
 }
 
+/// In full segments, of which the last is the connection's end too.
 fn send(data: &TcpStream, file: &File, size: u64) -> io::Result<()> {
+    set_tcp_cork(data, true)?;
     let mut at = 0;
     while at < size && sendfile(data, file, Some(&mut at), MOST)? > 0 {}
     Ok(())

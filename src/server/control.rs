@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub(super) struct Control {
     /// How many of them are `ABOR`.
     aborts: usize,
     closed: bool,
+    /// A reply that goes out with the next one.
+    held: Vec<u8>,
 }
 
 /// What a look at the control connection during a transfer has shown.
@@ -68,6 +70,7 @@ impl Control {
             ahead: VecDeque::new(),
             aborts: 0,
             closed: false,
+            held: Vec::new(),
         })
     }
 
@@ -126,7 +129,29 @@ impl Control {
     /// # Errors
     /// The connection is gone, or the client has not read its replies for too long.
     pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
-        reply.write_to(&mut self.input.get_mut().stream)
+        if self.held.is_empty() {
+            return reply.write_to(&mut self.input.get_mut().stream);
+        }
+        reply.write_to(&mut self.held)?;
+        self.release()
+    }
+
+    /// Keeps a reply until the next one, which goes out with it. Before anything is waited for, [`Control::release`] has to be
+    /// called: the client may be waiting for this one.
+    pub(super) fn hold(&mut self, reply: &Reply) -> io::Result<()> {
+        reply.write_to(&mut self.held)
+    }
+
+    /// Sends what is held.
+    ///
+    /// # Errors
+    /// As [`Control::send`].
+    pub(super) fn release(&mut self) -> io::Result<()> {
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            return Ok(());
+        }
+        self.input.get_mut().stream.write_all(&held)
     }
 
     /// Whether there is room for more lines, so that a readable socket is worth a look.

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 
 /// How many bytes may flow before the control connection is looked at, when the data never has to be waited for.
 const LOOK_EVERY: u64 = 16 * 1024 * 1024;
-/// As much of an upload, in bytes, is not worth a pipe.
+/// As much, in bytes, is a small file: an upload of it is not worth a pipe, and a download of it takes no time that anybody
+/// would want to be told of.
 const FEW: u64 = 64 * 1024;
 /// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
 const SENDFILE_CHUNK: usize = 4 * 1024 * 1024;
@@ -63,6 +64,15 @@ impl<'s> DataChannel<'s> {
     /// Holds the bytes to these rates from here on.
     pub(super) fn keep_to(&mut self, paces: Option<Paces>) {
         self.paces = paces.map(|paces| (paces, Instant::now()));
+    }
+
+    /// Has the system send full segments only, and the rest with the end of the connection: what waits for them is woken less
+    /// often. Bytes that keep to rates go as they come.
+    pub(super) fn fill_segments(&self) {
+        if self.paces.is_none() {
+            // Where it cannot be had, nothing is lost but time.
+            let _ = rustix::net::sockopt::set_tcp_cork(self.stream.socket(), true);
+        }
     }
 
     /// Makes the TLS handshake, of which the client is the one that begins it, whoever connected (RFC 4217 §7).
@@ -207,6 +217,10 @@ impl<'s> DataChannel<'s> {
                 Ok(count) => {
                     self.watch.advance(count as u64);
                     self.unwatched += count as u64;
+                    if self.moved() > FEW {
+                        let told = self.watch.release();
+                        self.note(told)?;
+                    }
                     if let Some((paces, next)) = &mut self.paces {
                         *next = Instant::now() + paces.pace(count as u64);
                     }

@@ -1,7 +1,7 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
 //!
-//! - A client comes in: `entrance` (or `inherited`), `sessions` (its place), `proxy` (who it is behind a balancer), `session` (the
-//!   command loop), `control` (its lines and replies), `guard` (may it?), `dispatch` (which handler).
+//! - A client comes in: `entrance` (or `inherited`), `sessions` (its place), `threads`, `proxy` (who it is behind a balancer),
+//!   `session` (the command loop), `control` (its lines and replies), `guard` (may it?), `dispatch` (which handler).
 //! - Handlers: `login`, `protection`, `info`, `files`, `checksum`, `ports`, `listing` and `glob`, `content`.
 //! - A transfer: `transfer`, `data`, `watch` (the control connection meanwhile), `ascii`, `public` (what 227 says), `failure`.
 //! - What it serves and whom: `root`, `users`, `tls`.
@@ -43,6 +43,7 @@ mod session;
 mod sessions;
 mod status;
 mod sweeper;
+mod threads;
 mod tls;
 mod transfer;
 mod users;
@@ -79,6 +80,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
+use threads::Threads;
 use tls::Tls;
 use users::Users;
 
@@ -113,10 +115,9 @@ pub(crate) struct Shared {
     pace: Arc<Pace>,
 }
 
-/// The stack of a session's thread, in bytes. Only what is touched of it takes up memory.
-const STACK: usize = 256 * 1024;
 /// How long the accept loop rests when the system has no descriptor or memory for another connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
 impl Server {
     /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
     ///
@@ -230,6 +231,7 @@ impl Server {
         } = self;
         let exporter = metrics.map(|listener| Exporter::start(listener, &shared));
         let _exporter = exporter.transpose()?;
+        let threads = Threads::default();
         let mut crowd = Crowd::default();
         notice.ready(shared.busy());
         loop {
@@ -253,7 +255,7 @@ impl Server {
             };
             for (entrance, accepted) in entrances.accept(&come) {
                 match accepted {
-                    Ok((socket, peer)) => Shared::admit(&shared, socket, peer, entrance),
+                    Ok((socket, peer)) => Shared::admit(&shared, &threads, socket, peer, entrance),
                     Err(error) => match error.kind() {
                         io::ErrorKind::WouldBlock
                         | io::ErrorKind::Interrupted
@@ -267,7 +269,7 @@ impl Server {
             }
         }
         let _ = stop.read(&mut [0])?;
-        drop(entrances);
+        drop((entrances, threads));
         shared.drain(stop, &mut notice);
         Ok(())
     }
@@ -291,7 +293,13 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 
 impl Shared {
     /// Gives a client its thread, or a 421.
-    fn admit(shared: &Arc<Self>, socket: TcpStream, peer: SocketAddr, entrance: Entrance) {
+    fn admit(
+        shared: &Arc<Self>,
+        threads: &Threads,
+        socket: TcpStream,
+        peer: SocketAddr,
+        entrance: Entrance,
+    ) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let socket = Arc::new(socket);
         let mut limits = shared.config().limits;
@@ -304,7 +312,7 @@ impl Shared {
             Ok(mut place) => {
                 let socket = Arc::clone(&socket);
                 let shared = Arc::clone(shared);
-                let started = thread::Builder::new().stack_size(STACK).spawn(move || {
+                let started = threads.run(move || {
                     let client = match is_balancer {
                         true => shared.identify(&socket, peer, &mut place),
                         false => Some(Ok(false)),
@@ -320,7 +328,7 @@ impl Shared {
                     heap::tidy();
                 });
                 match started {
-                    Ok(_) => return,
+                    Ok(()) => return,
                     Err(error) => {
                         log::error!("cannot start a thread: {error}");
                         "The server has no room for another session".to_owned()

@@ -55,9 +55,10 @@ impl Transfer {
             return Ok(no_data_connection());
         };
         let began = Instant::now();
+        // With a small file it goes out together with the final reply.
         session
             .control
-            .send(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
+            .hold(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
         let _working = session.live.work_on(verb, path.as_str());
         let activity = [verb, " ", path.as_str()].concat();
         let paces = session.paces();
@@ -77,6 +78,9 @@ impl Transfer {
         let (bytes, cut, reply) = match opened {
             Ok(mut channel) => {
                 channel.keep_to(paces);
+                if direction(verb) == Direction::Download {
+                    channel.fill_segments();
+                }
                 let done =
                     work(&mut channel).and_then(|()| channel.finish().map_err(Failure::Data));
                 let cut = channel.cut().filter(|_| done.is_err());

@@ -115,6 +115,7 @@ impl Watch<'_> {
         events: PollFlags,
         limit: Duration,
     ) -> Result<bool, Cut> {
+        self.release()?;
         if self.control.is_aborted() {
             return Err(Cut::Aborted);
         }
@@ -160,6 +161,11 @@ impl Watch<'_> {
         } else {
             Ok(ready)
         }
+    }
+
+    /// Sends the 150 if it is held back.
+    pub(super) fn release(&mut self) -> Result<(), Cut> {
+        self.control.release().map_err(|_| Cut::Gone)
     }
 
     /// Looks at the control connection without waiting, where there is no data connection.
