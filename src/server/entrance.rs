@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::array;
 use std::io;
+use std::iter;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub(super) enum Entrance {
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// How many connections of one entrance are accepted before the others are looked at.
+const AT_ONCE: usize = 16;
 /// How many listeners there may be.
 const MOST: usize = 8;
 
@@ -132,11 +135,19 @@ impl Entrances {
         Ok(Woken::Clients(Ready(array::from_fn(|n| is_ready(n + 2)))))
     }
 
-    /// Takes those who have come, one at each entrance.
+    /// Takes those who have come to each entrance, but no more than [`AT_ONCE`], so that none keeps the others waiting. The last
+    /// of an entrance may be that nobody else is there.
     pub(super) fn accept(&self, ready: &Ready) -> impl Iterator<Item = Accepted> {
-        let all = self.0.iter().zip(ready.0);
-        all.filter(|(_, ready)| *ready)
-            .map(|((entrance, socket), _)| (*entrance, socket.accept()))
+        let ready = self.0.iter().zip(ready.0).filter(|(_, ready)| *ready);
+        ready.flat_map(|((entrance, socket), _)| {
+            let mut goes_on = true;
+            let next = move || {
+                let accepted = std::mem::replace(&mut goes_on, false).then(|| socket.accept())?;
+                goes_on = accepted.is_ok();
+                Some((*entrance, accepted))
+            };
+            iter::from_fn(next).take(AT_ONCE)
+        })
     }
 }
 

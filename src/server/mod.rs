@@ -324,8 +324,6 @@ impl Shared {
                         Some(Err((peer, refusal))) => shared.refuse(&socket, peer, refusal),
                         None => {}
                     }
-                    drop(place);
-                    heap::tidy();
                 });
                 match started {
                     Ok(()) => return,

@@ -3,6 +3,7 @@
 //! To start and end a thread takes half of what all of a login takes: its stack with a guard, and another one for signals, are
 //! made and thrown away.
 
+use super::heap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -62,6 +63,7 @@ impl Threads {
             while let Some(work) = pool.rest(born) {
                 work();
             }
+            heap::tidy();
         };
         thread::Builder::new()
             .stack_size(STACK)
