@@ -123,6 +123,7 @@ fn receive(
         format!("Receiving {path}.")
     };
     let ascii = session.transfer_type == TransferType::Ascii;
+    let lanes = &session.shared.lanes;
     Transfer {
         verb,
         path,
@@ -135,7 +136,7 @@ fn receive(
             copy(channel, &mut file, |_| {})?;
             file.finish().map_err(Failure::File)?;
         } else {
-            channel.receive(&mut upload)?;
+            channel.receive(&mut upload, lanes)?;
         }
         // A client that dies closes both its connections. Its end is looked for before the time that the disk takes and
         // after it, since the news of the one connection may come later than that of the other.

@@ -1,9 +1,11 @@
 //! Data connections: what one transfer's bytes go over.
 
+mod lanes;
 mod paces;
 mod queue;
 mod source;
 
+pub(super) use lanes::Lanes;
 pub(super) use paces::Paces;
 pub(super) use queue::PortQueue;
 pub use source::PassivePorts;
@@ -148,11 +150,12 @@ impl<'s> DataChannel<'s> {
         Ok(())
     }
 
-    /// Writes all that comes to an upload: what is more than a little, and in clear, with no copy through this process.
+    /// Writes all that comes to an upload: what is more than a little, and in clear, with no copy through this process, and in
+    /// one of the lanes.
     ///
     /// # Errors
     /// The side that failed; the data connection may have been cut.
-    pub(super) fn receive(&mut self, upload: &mut Upload) -> Result<(), CopyError> {
+    pub(super) fn receive(&mut self, upload: &mut Upload, lanes: &Lanes) -> Result<(), CopyError> {
         if copy(&mut Read::by_ref(self).take(FEW), upload, |_| {})? < FEW {
             return Ok(());
         }
@@ -162,12 +165,20 @@ impl<'s> DataChannel<'s> {
         };
         let most = self.at_most(usize::MAX);
         loop {
-            let filled = self.attempt(PollFlags::IN, |stream| pipe.fill(stream.socket(), most));
+            let mut lane = None;
+            let filled = self.attempt(PollFlags::IN, |stream| {
+                // Whoever waits for its client is in nobody's way.
+                let entered = lanes.enter();
+                let filled = pipe.fill(stream.socket(), most)?;
+                lane = Some(entered);
+                Ok(filled)
+            });
             if filled.map_err(CopyError::Read)? == 0 {
                 self.ended = true;
                 return Ok(());
             }
             upload.take(&mut pipe)?;
+            drop(lane);
         }
     }
 

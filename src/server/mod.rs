@@ -63,7 +63,7 @@ use crate::copy::Pace;
 use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
 use checksum::Checksums;
-use data::PortQueue;
+use data::{Lanes, PortQueue};
 use entrance::{Entrance, Entrances, Woken};
 use heap::Crowd;
 use metrics::{Exporter, Metrics};
@@ -108,6 +108,8 @@ pub(crate) struct Shared {
     phase: Phase,
     /// Those who wait for a data port.
     port_queue: Arc<PortQueue>,
+    /// What large uploads go in.
+    lanes: Lanes,
     sessions: Arc<Sessions>,
     public: Public,
     metrics: Metrics,
@@ -155,6 +157,7 @@ impl Server {
             checksums: Checksums::default(),
             phase: Phase::default(),
             port_queue: Arc::default(),
+            lanes: Lanes::default(),
             sessions: Arc::default(),
             public,
             metrics: Metrics::default(),
