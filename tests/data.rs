@@ -54,6 +54,34 @@ fn the_data_connection_may_come_before_the_command_or_after() {
 }
 
 #[test]
+fn the_150_comes_before_anything_is_waited_for() {
+    let server = Server::start();
+    server.write("small", "abc");
+    server.write("large", vec![b'x'; 32 * 1024 * 1024]);
+    let mut raw = server.login();
+    // A client that connects when it has been told to.
+    let address = raw.epsv();
+    raw.run("RETR small", 150);
+    assert_eq!(read_all(data_connection(address)), b"abc");
+    raw.expect(226);
+    // One that sends when it has been told to.
+    let mut data = data_connection(raw.epsv());
+    raw.run("STOR new", 150);
+    data.write_all(b"def").expect("three bytes");
+    drop(data);
+    raw.expect(226);
+    // One that reads when it has been told to, and one that was told with the end.
+    let data = data_connection(raw.epsv());
+    raw.run("RETR large", 150);
+    assert_eq!(read_all(data).len(), 32 * 1024 * 1024);
+    raw.expect(226);
+    let data = data_connection(raw.epsv());
+    raw.run("RETR small", 150);
+    raw.expect(226);
+    assert_eq!(read_all(data), b"abc");
+}
+
+#[test]
 fn an_upload_may_be_over_before_its_command() {
     let server = Server::start();
     let mut raw = server.login();

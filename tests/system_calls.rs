@@ -100,9 +100,9 @@ fn upload() {
         "recvfrom",
         // 150. Whether the client is still there, before the time that the disk takes and after it.
         "sendto",
-        "ppoll",
+        "recvfrom",
         "fdatasync",
-        "ppoll",
+        "recvfrom",
         // Into place, no partial of an earlier attempt, the name on the disk.
         "renameat",
         "statx",
@@ -167,7 +167,7 @@ fn calls_of(verb: &str, flags: &[&str]) -> Vec<String> {
     let first = first.expect("EPSV comes first") + 1;
     let last = text[received..]
         .iter()
-        .position(|line| line.contains("\"226 "));
+        .position(|line| line.contains("sendto(") && line.contains("226 "));
     let last = received + last.expect("226 comes last");
     let session = text[received].split_once(' ').map(|(thread, _)| thread);
     text[first..=last]

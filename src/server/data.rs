@@ -191,10 +191,16 @@ impl<'s> DataChannel<'s> {
     /// The transfer was cut, see [`DataChannel::cut`].
     pub(super) fn look(&mut self) -> io::Result<()> {
         self.unwatched = 0;
-        let seen = self
-            .watch
-            .poll(&self.stream, PollFlags::empty(), Duration::ZERO);
-        self.note(seen.map(drop))
+        let seen = if self.watch.control.wants_input() {
+            self.watch.glance()
+        } else {
+            // A poll tells of a connection that is gone behind lines for which there is no room.
+            let polled = self
+                .watch
+                .poll(&self.stream, PollFlags::empty(), Duration::ZERO);
+            polled.map(drop)
+        };
+        self.note(seen)
     }
 
     /// Sends what is still in memory, and under TLS that this was all. An upload needs it not, since its end was answered

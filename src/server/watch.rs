@@ -168,8 +168,9 @@ impl Watch<'_> {
         self.control.release().map_err(|_| Cut::Gone)
     }
 
-    /// Looks at the control connection without waiting, where there is no data connection.
+    /// Looks at the control connection alone, without waiting.
     pub(super) fn glance(&mut self) -> Result<(), Cut> {
+        self.release()?;
         if self.control.is_aborted() {
             return Err(Cut::Aborted);
         }
