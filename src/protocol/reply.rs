@@ -252,8 +252,10 @@ impl fmt::Display for Reply {
 }
 
 fn one_line(mut text: String) -> String {
-    // Of all bytes at once, and the few texts that are not plain by their characters.
-    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    // Of many bytes at once, for which it must not end early, and the few texts that are not plain by their characters.
+    let plain = text
+        .bytes()
+        .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
     if !plain && text.contains(char::is_control) {
         text = text.replace(char::is_control, " ");
     }

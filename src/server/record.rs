@@ -115,6 +115,9 @@ struct Millis(Duration);
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
+        // With the noughts that they may begin with, behind a digit that is left out.
+        let mut digits = itoa::Buffer::new();
+        let millis = digits.format(1000 + self.0.subsec_millis());
+        write!(f, "{}.{}", self.0.as_secs(), &millis[1..])
     }
 }

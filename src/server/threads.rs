@@ -150,7 +150,10 @@ mod tests {
         let all_here = Arc::new(Barrier::new(4));
         for _ in 0..3 {
             let all_here = Arc::clone(&all_here);
-            threads.run(move || drop(all_here.wait())).unwrap();
+            let meet = move || {
+                all_here.wait();
+            };
+            threads.run(meet).unwrap();
         }
         all_here.wait();
     }

@@ -1,8 +1,8 @@
 //! Lines of the log, as text and as JSON objects, and how they get out.
 
 use env_logger::fmt::{Formatter, Timestamp};
-use log::Record;
 use log::kv::{Error, Key, Value as Logged, VisitSource, VisitValue};
+use log::{Level, Record};
 use multi_client_ftp::json::{Object, Value};
 use std::fs::File;
 use std::io::{self, Write};
@@ -34,7 +34,14 @@ pub(super) fn text(time: &Timestamp, record: &Record<'_>) -> io::Result<String> 
     use std::fmt::Write;
     let mut line = String::with_capacity(USUAL);
     // As the logger has it by itself, which adds colours on a terminal and, elsewhere, takes longer to take them off again.
-    let written = writeln!(line, "[{time} {:<5}] {}", record.level(), record.args());
+    let level = match record.level() {
+        Level::Error => "ERROR",
+        Level::Warn => "WARN ",
+        Level::Info => "INFO ",
+        Level::Debug => "DEBUG",
+        Level::Trace => "TRACE",
+    };
+    let written = writeln!(line, "[{time} {level}] {}", record.args());
     written.map_err(io::Error::other)?;
     Ok(line)
 }

@@ -44,7 +44,7 @@ impl PassivePorts {
         queue: &Arc<PortQueue>,
     ) -> io::Result<DataListener> {
         let count = u32::from(self.high - self.low) + 1;
-        let start = getrandom::u32()? % count;
+        let start = queue.random()? % count;
         let mut resting = Vec::new();
         for step in 0..count {
             #[allow(clippy::cast_possible_truncation)] // below `count`, which is at most 65,536
