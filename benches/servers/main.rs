@@ -1,10 +1,11 @@
 //! How fast is the server, beside the least that such a server can do, and beside those that people know?
 //!
-//! `cargo bench --bench servers [-- --rounds N --seconds N --idle N --mib N --patience N --only WORK,… --servers NAME,…]`, best
-//! as root and with the programs that `benches/install-peers` gets. Each server in turn does each work, in a network of its own and
-//! over the same folder in memory; what counts is the median of the rounds, and only what is in one run may be compared.
+//! `cargo bench --bench servers [-- --rounds N --seconds N --idle N --mib N --patience N --only WORK,… --servers NAME,…
+//! --folder DISK]`, best as root and with the programs that `benches/install-peers` gets. Each server in turn does each work, in a
+//! network of its own and over the same folder, in memory or below DISK; what counts is the median of the rounds, and only what is
+//! in one run may be compared.
 //! It asserts nothing of what is measured, and fails where ours or the floor does, or another at all that it was asked. With
-//! `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart into `benches/servers.svg`.
+//! `FTP_WRITE_TABLES=1` the table goes into `benches/README.md` and the chart of what was in memory into `benches/servers.svg`.
 
 mod chart;
 mod cost;
@@ -30,7 +31,7 @@ mod programs;
 mod support;
 
 use flags::Flags;
-use peers::{FLOOR, OURS, PEERS, Peer};
+use peers::{FLOOR, OURS, PEERS, Peer, RELAXED};
 use site::{Site, Stage};
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ use std::time::Duration;
 use tasks::{Effort, Sample};
 use works::{WORKS, Work};
 
-const FLAGS: [&str; 7] = [
+const FLAGS: [&str; 8] = [
     "--rounds",
     "--seconds",
     "--idle",
@@ -46,6 +47,7 @@ const FLAGS: [&str; 7] = [
     "--patience",
     "--only",
     "--servers",
+    "--folder",
 ];
 
 fn main() -> ExitCode {
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
     let peers: Vec<&Peer> = PEERS
         .iter()
         .filter(|peer| chosen("--servers", peer.name))
+        .filter(|peer| peer.name != RELAXED || flags.text("--servers").is_some())
         .collect();
     for peer in peers.iter().filter(|peer| !peer.is_here()) {
         println!(
@@ -89,7 +92,8 @@ fn main() -> ExitCode {
         println!("no network of its own for each server, so a wait before each: {why}");
     }
     let patience = Duration::from_secs(flags.number("--patience", 30));
-    let stage = Stage::new(effort.large, patience);
+    let folder = flags.text("--folder");
+    let stage = Stage::new(folder.map(Path::new), effort.large, patience);
     let mut results = Results::new(&works, &peers);
     for round in 0..rounds {
         for (row, work) in works.iter().enumerate() {
@@ -100,7 +104,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    if let Err(why) = table::report(&results) {
+    if let Err(why) = table::report(&results, folder.is_some()) {
         eprintln!("{why}");
         return ExitCode::FAILURE;
     }

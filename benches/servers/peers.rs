@@ -29,6 +29,8 @@ pub(crate) struct Peer {
 }
 
 pub(crate) const OURS: &str = "ftp-server";
+/// Ours, with nothing waiting for the disk: only where it is asked for, since in memory it is the same.
+pub(crate) const RELAXED: &str = "relaxed";
 pub(crate) const FLOOR: &str = "floor";
 
 /// How many sessions are held of those that have processes for each.
@@ -45,6 +47,17 @@ pub(crate) const PEERS: &[Peer] = &[
         has_mlsd: true,
         tls: Some(Tls::V13),
         command: ours,
+    },
+    Peer {
+        name: RELAXED,
+        needs: &[],
+        user: "anonymous",
+        folder: "",
+        forks: false,
+        most_idle: 10_000,
+        has_mlsd: true,
+        tls: Some(Tls::V13),
+        command: relaxed,
     },
     Peer {
         name: FLOOR,
@@ -139,6 +152,12 @@ fn ours(folder: &Path, port: u16, _: bool) -> Command {
         .arg("--root")
         .arg(folder.join("root"))
         .env("XDG_STATE_HOME", folder.join("state"));
+    command
+}
+
+fn relaxed(folder: &Path, port: u16, with_tls: bool) -> Command {
+    let mut command = ours(folder, port, with_tls);
+    command.args(["--durability", "relaxed"]);
     command
 }
 

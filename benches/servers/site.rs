@@ -35,9 +35,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// `large` is the bytes of the large file.
-    pub(crate) fn new(large: u64, patience: Duration) -> Self {
-        let folder = TempDir::with_prefix_in("ftp-bench-", memory()).expect("a temporary folder");
+    /// Below this folder, or in memory. `large` is the bytes of the large file.
+    pub(crate) fn new(place: Option<&Path>, large: u64, patience: Duration) -> Self {
+        let place = place.map_or_else(memory, |place| {
+            place.canonicalize().expect("the folder is there")
+        });
+        let folder = TempDir::with_prefix_in("ftp-bench-", place).expect("a temporary folder");
         let stage = Self { folder, patience };
         let root = stage.root();
         fs::create_dir(&root).expect("the root folder");
@@ -55,6 +58,8 @@ impl Stage {
             }
         }
         daemons::certify(stage.path());
+        // What is on its way to a disk is not to be in the way of what is measured.
+        rustix::fs::sync();
         stage
     }
 
@@ -174,7 +179,7 @@ impl Site {
     }
 }
 
-/// Where files are in memory: the rate of a disk is not what this is about.
+/// Where files are in memory: the rate of a disk is not what most of this is about.
 fn memory() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() {

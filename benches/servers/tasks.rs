@@ -14,8 +14,6 @@ use std::time::{Duration, Instant};
 const MIB: f64 = (1 << 20) as f64;
 /// Of a large upload.
 const UPLOAD: u64 = 256 << 20;
-/// How many names each client's small uploads have, one after the other.
-const NAMES: u64 = 64;
 
 /// What one run has shown.
 #[derive(Clone, Copy)]
@@ -51,8 +49,8 @@ pub(crate) fn run(kind: Kind, site: &Site, effort: &Effort) -> Result<Sample, St
         Kind::TlsDownload => in_bytes(large(1, true)),
         Kind::TlsUpload => in_bytes(sent(1, true)),
         Kind::Fetch(clients) => window(site, clients, time, |_, progress| fetch(site, progress)),
-        Kind::Store(clients) => window(site, clients, time, |client, progress| {
-            store(site, client, progress)
+        Kind::Store(clients, names) => window(site, clients, time, |client, progress| {
+            store(site, client, names, progress)
         }),
         Kind::Login(clients) => window(site, clients, time, |_, progress| login(site, progress)),
         Kind::List(verb, folder, clients) => window(site, clients, time, |_, progress| {
@@ -114,11 +112,12 @@ fn fetch_small(session: &mut Session, command: &str) -> io::Result<()> {
     whole(session.fetch(command, |_| true)?, SMALL)
 }
 
-fn store(site: &Site, client: usize, progress: &Progress) -> io::Result<()> {
+/// Under so many names, one after the other.
+fn store(site: &Site, client: usize, names: u64, progress: &Progress) -> io::Result<()> {
     let mut session = site.session(false)?;
     let file = File::open(site.root.join("small"))?;
     for number in 0.. {
-        let name = format!("up/small-{client}-{}", number % NAMES);
+        let name = format!("up/small-{client}-{}", number % names);
         session.store(&site.named(&name), &file, SMALL, |_| true)?;
         if number == 0 {
             whole(site.root.join(&name).metadata()?.len(), SMALL)?;

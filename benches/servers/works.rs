@@ -25,7 +25,8 @@ pub(crate) enum Kind {
     TlsUpload,
     /// Of the small file.
     Fetch(usize),
-    Store(usize),
+    /// By so many clients, each of which uses so many names for it.
+    Store(usize, u64),
     Login(usize),
     /// By which verb, of which of the folders, by how many clients.
     List(&'static str, usize, usize),
@@ -47,6 +48,9 @@ pub(crate) enum Target {
     /// This share of the value of each of these.
     Each(&'static [&'static str], f64),
 }
+
+/// More names than there is time for.
+const NEW: u64 = u64::MAX;
 
 use Target::{Best, BestCpu, Each, Floor, FloorCpu};
 
@@ -91,12 +95,17 @@ pub(crate) const WORKS: &[Work] = &[
         key: "store-16",
         name: "uploads of 4 KiB, 16 clients",
         targets: &[Floor(0.70), Best(1.4)],
-        ..files(Kind::Store(16))
+        ..files(Kind::Store(16, NEW))
     },
     Work {
         key: "store-128",
         name: "uploads of 4 KiB, 128 clients",
-        ..files(Kind::Store(128))
+        ..files(Kind::Store(128, NEW))
+    },
+    Work {
+        key: "replace-16",
+        name: "uploads of 4 KiB over other files, 16 clients",
+        ..files(Kind::Store(16, 64))
     },
     Work {
         key: "login-16",
