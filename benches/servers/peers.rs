@@ -36,28 +36,24 @@ pub(crate) const FLOOR: &str = "floor";
 /// How many sessions are held of those that have processes for each.
 const FEW: usize = 500;
 
+const OWN: Peer = Peer {
+    name: OURS,
+    needs: &[],
+    user: "anonymous",
+    folder: "",
+    forks: false,
+    most_idle: 10_000,
+    has_mlsd: true,
+    tls: Some(Tls::V13),
+    command: ours,
+};
+
 pub(crate) const PEERS: &[Peer] = &[
-    Peer {
-        name: OURS,
-        needs: &[],
-        user: "anonymous",
-        folder: "",
-        forks: false,
-        most_idle: 10_000,
-        has_mlsd: true,
-        tls: Some(Tls::V13),
-        command: ours,
-    },
+    OWN,
     Peer {
         name: RELAXED,
-        needs: &[],
-        user: "anonymous",
-        folder: "",
-        forks: false,
-        most_idle: 10_000,
-        has_mlsd: true,
-        tls: Some(Tls::V13),
         command: relaxed,
+        ..OWN
     },
     Peer {
         name: FLOOR,

@@ -98,8 +98,8 @@ impl Entrances {
             .transpose()
     }
 
-    /// Waits for clients, at most one at each entrance and no longer than `limit`, or for something to read at `stop` or
-    /// `reload`. It keeps nothing on the heap meanwhile, which would hold in place all that sessions have had below it.
+    /// Waits for clients, no longer than `limit`, or for something to read at `stop` or `reload`. It keeps nothing on the heap
+    /// meanwhile, which would hold in place all that sessions have had below it.
     ///
     /// # Errors
     /// The listeners failed for good.
