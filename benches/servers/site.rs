@@ -22,8 +22,6 @@ pub(crate) const SMALL: u64 = 4096;
 pub(crate) const FOLDERS: [(&str, usize); 2] = [("thousand", 1_000), ("many", 100_000)];
 /// How long a server may take to greet.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How TCP finds its rate, in the network of whoever writes there.
-const CONGESTION_CONTROL: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// How long a connection that was closed keeps its ports.
 const TIME_WAIT: Duration = Duration::from_secs(61);
 
@@ -84,12 +82,10 @@ impl Stage {
         open(&up, 0o777);
         let run = || act(&Site::start(self, peer, is_private)?);
         match Namespace::new() {
-            Ok(space) => space.inside(|| {
-                // Each has what Linux has by itself. Where a machine was set to BBR, it would hold bytes back by the clock,
-                // which on one machine is most of what there is to be seen.
-                fs::write(CONGESTION_CONTROL, "cubic").map_err(|why| why.to_string())?;
-                run()
-            }),
+            Ok(space) => {
+                space.use_cubic()?;
+                space.inside(run)
+            }
             Err(_) => {
                 // Nobody is to inherit the ports that are still taken by the connections of another.
                 thread::sleep(TIME_WAIT);

@@ -13,6 +13,8 @@ use std::thread;
 
 /// Where `ip` keeps namespaces that have names.
 const SPACES: &str = "/run/netns";
+/// How TCP finds its rate, in the network of whoever writes there.
+const CONGESTION_CONTROL: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// How the names of the namespaces begin; the number of the process follows.
 const PREFIX: &str = "ftp-link-";
 
@@ -33,6 +35,13 @@ impl Namespace {
         ip(&[], &[format!("netns add {}", space.name)])?;
         ip(&["-netns", &space.name], &["link set lo up".to_owned()])?;
         Ok(space)
+    }
+
+    /// Has TCP in there find its rate by cubic, as Linux has it by itself. BBR, which a machine may be set to, holds bytes back by
+    /// the clock: on one machine that is most of what there is to be seen.
+    pub(crate) fn use_cubic(&self) -> Result<(), String> {
+        self.inside(|| fs::write(CONGESTION_CONTROL, "cubic"))
+            .map_err(|why| format!("cannot set {CONGESTION_CONTROL}: {why}"))
     }
 
     /// What `ip` knows it by.
