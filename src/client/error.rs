@@ -46,7 +46,7 @@ pub enum Trouble {
     #[error("{0}")]
     Interrupted(String),
     /// The server answered, and the answer was no.
-    #[error("the server answered \"{} {}\"{}", .0.code(), text::reply(.0), advice(.0.code()))]
+    #[error("the server answered \"{} {}\"{}", .0.code(), text::reply(.0), advice(.0))]
     Refused(Reply),
 }
 
@@ -173,9 +173,19 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
+const MAY_NOT: &str = "; log in as a user who may (--user)";
+
+/// Whether a 550, which has one code for both, tells of what the user may not do and not of what is not there.
+fn is_about_rights(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["permission", "permitted", "denied", "not allowed"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
 /// What the user can do about a reply; replies that speak for themselves get nothing.
-const fn advice(code: ReplyCode) -> &'static str {
-    match code {
+fn advice(reply: &Reply) -> &'static str {
+    match reply.code() {
         ReplyCode::NOT_AVAILABLE => "; it closed the connection, try again later",
         ReplyCode::CANNOT_OPEN_DATA => "; a firewall may be in the way of its data ports",
         ReplyCode::TRANSFER_ABORTED | ReplyCode::FILE_BUSY | ReplyCode::LOCAL_ERROR => {
@@ -185,7 +195,8 @@ const fn advice(code: ReplyCode) -> &'static str {
         ReplyCode::UNKNOWN_COMMAND | ReplyCode::NOT_IMPLEMENTED | ReplyCode::NOT_FOR_PARAMETER => {
             "; this server cannot do that"
         }
-        ReplyCode::NOT_LOGGED_IN => "; log in as a user who may (--user)",
+        ReplyCode::NOT_LOGGED_IN => MAY_NOT,
+        ReplyCode::UNAVAILABLE if is_about_rights(reply.text()) => MAY_NOT,
         ReplyCode::UNAVAILABLE => "; check the name with ls",
         ReplyCode::NAME_NOT_ALLOWED => "; try another name",
         _ => "",

@@ -54,6 +54,28 @@ fn a_rename_that_the_server_takes_for_done_is_none() {
 }
 
 #[test]
+fn a_550_is_about_the_name_or_about_the_user() {
+    // As our server has it, and vsftpd, ProFTPD and Pure-FTPd.
+    for (reply, advice) in [
+        ("550 /x: no such file or folder.", "check the name with ls"),
+        (
+            "550 Permission denied: anonymous may not use DELE.",
+            "log in as a user who may",
+        ),
+        ("550 Permission denied.", "log in as a user who may"),
+        ("550 x: Operation not permitted", "log in as a user who may"),
+        ("550 Could not delete x: No such file", "check the name"),
+    ] {
+        let run = check(&Place::new(), "rm x", 1, |s| {
+            s.login();
+            s.expect("DELE x", reply);
+            s.quit();
+        });
+        run.tells(advice);
+    }
+}
+
+#[test]
 fn lines_that_cannot_be_quoted_are_not_sent() {
     for (line, says) in [
         ("quote RETR x", "get, put, append and ls"),
