@@ -25,15 +25,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 pub(super) struct Names(String);
 
 impl Names {
-    /// Those of `name` for `owner`, in a hash, since names may be as long as any. It is so long that no name goes beyond what
-    /// Linux keeps of one in its table of names (31 bytes, and 39 since 6.14): for longer ones it needs memory beside it.
+    /// Those of `name` for `owner`, in a hash, since names may be as long as any.
     pub(super) fn new(owner: &str, name: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(owner)
             .chain_update([0])
             .chain_update(name)
             .finalize();
-        Self(hex(&digest[..8]))
+        Self(hex(&digest[..16]))
     }
 
     /// Those that the name of a temporary file is of.
