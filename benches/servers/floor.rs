@@ -84,14 +84,13 @@ fn session(mut control: TcpStream) -> io::Result<()> {
             "RETR" => {
                 let file = File::open(path)?;
                 let size = file.metadata()?.len();
+                let mut replies: &[u8] = b"150 It comes\r\n226 That was it\r\n";
                 if size > FEW {
                     control.write_all(b"150 It comes\r\n")?;
-                    send(&accept(data.take())?, &file, size)?;
-                    control.write_all(b"226 That was it\r\n")?;
-                } else {
-                    send(&accept(data.take())?, &file, size)?;
-                    control.write_all(b"150 It comes\r\n226 That was it\r\n")?;
+                    replies = b"226 That was it\r\n";
                 }
+                send(&accept(data.take())?, &file, size)?;
+                control.write_all(replies)?;
             }
             "STOR" => {
                 let file = File::create(beside.as_deref().unwrap_or(path))?;

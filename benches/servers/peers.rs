@@ -36,6 +36,7 @@ pub(crate) const FLOOR: &str = "floor";
 /// How many sessions are held of those that have processes for each.
 const FEW: usize = 500;
 
+/// What the servers that are no others' have in common.
 const OWN: Peer = Peer {
     name: OURS,
     needs: &[],
@@ -57,14 +58,10 @@ pub(crate) const PEERS: &[Peer] = &[
     },
     Peer {
         name: FLOOR,
-        needs: &[],
-        user: "anonymous",
-        folder: "",
-        forks: false,
-        most_idle: 10_000,
         has_mlsd: false,
         tls: None,
         command: floor,
+        ..OWN
     },
     Peer {
         name: "vsftpd",

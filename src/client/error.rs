@@ -173,6 +173,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
+/// What to do where another user is allowed to.
 const MAY_NOT: &str = "; log in as a user who may (--user)";
 
 /// Whether a 550, which has one code for both, tells of what the user may not do and not of what is not there.

@@ -60,10 +60,8 @@ impl Threads {
         let begin = move || {
             let born = Instant::now();
             work();
-            heap::tidy();
             while let Some(work) = pool.rest(born) {
                 work();
-                heap::tidy();
             }
         };
         thread::Builder::new()
@@ -81,8 +79,9 @@ impl Drop for Threads {
 }
 
 impl Pool {
-    /// Waits for more work, for a thread of that age.
+    /// Puts away what the last work had of the heap, and waits for more, for a thread of that age.
     fn rest(&self, born: Instant) -> Option<Work> {
+        heap::tidy();
         let mut state = self.state();
         if state.is_closed || state.resting >= MOST_RESTING || born.elapsed() >= OLD {
             return None;
