@@ -18,12 +18,40 @@ use tempfile::TempDir;
 
 /// The bytes of the small file.
 pub(crate) const SMALL: u64 = 4096;
-/// Folders to list, and how many entries they have.
-pub(crate) const FOLDERS: [(&str, usize); 2] = [("thousand", 1_000), ("many", 100_000)];
+/// How many clients there may be that each list a folder of their own.
+pub(crate) const LISTERS: usize = 16;
 /// How long a server may take to greet.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a connection that was closed keeps its ports.
 const TIME_WAIT: Duration = Duration::from_secs(61);
+
+/// What is listed.
+#[derive(Clone, Copy)]
+pub(crate) enum Folder {
+    /// One that all clients list.
+    One,
+    /// One for each client.
+    Own,
+    /// A large one.
+    Many,
+}
+
+impl Folder {
+    pub(crate) fn name(self, client: usize) -> String {
+        match self {
+            Self::One => "thousand".to_owned(),
+            Self::Own => format!("thousand-{client}"),
+            Self::Many => "many".to_owned(),
+        }
+    }
+
+    pub(crate) const fn entries(self) -> usize {
+        match self {
+            Self::One | Self::Own => 1_000,
+            Self::Many => 100_000,
+        }
+    }
+}
 
 /// What all servers serve, and what each of them keeps.
 pub(crate) struct Stage {
@@ -48,10 +76,12 @@ impl Stage {
         fs::write(root.join("small"), Pattern::bytes(1, SMALL)).expect("the small file");
         let mut out = File::create(root.join("large")).expect("the large file");
         io::copy(&mut Pattern::new(2, large), &mut out).expect("room in memory");
-        for (name, entries) in FOLDERS {
-            fs::create_dir(root.join(name)).expect("a folder");
-            for number in 0..entries {
-                let path = root.join(format!("{name}/file-{number:06}.txt"));
+        let own = (0..LISTERS).map(|client| (Folder::Own, client));
+        for (folder, client) in [(Folder::One, 0), (Folder::Many, 0)].into_iter().chain(own) {
+            let name = root.join(folder.name(client));
+            fs::create_dir(&name).expect("a folder");
+            for number in 0..folder.entries() {
+                let path = name.join(format!("file-{number:06}.txt"));
                 File::create(path).expect("an entry of a folder");
             }
         }

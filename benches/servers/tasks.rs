@@ -2,7 +2,7 @@
 
 use crate::cost;
 use crate::load::Session;
-use crate::site::{FOLDERS, SMALL, Site};
+use crate::site::{SMALL, Site};
 use crate::window::{Progress, window};
 use crate::works::Kind;
 use std::fs::File;
@@ -53,8 +53,8 @@ pub(crate) fn run(kind: Kind, site: &Site, effort: &Effort) -> Result<Sample, St
             store(site, client, names, progress)
         }),
         Kind::Login(clients) => window(site, clients, time, |_, progress| login(site, progress)),
-        Kind::List(verb, folder, clients) => window(site, clients, time, |_, progress| {
-            list(site, verb, FOLDERS[folder], progress)
+        Kind::List(verb, folder, clients) => window(site, clients, time, |client, progress| {
+            list(site, verb, &folder.name(client), folder.entries(), progress)
         }),
         Kind::Idle => idle(site, effort),
         Kind::Beside => beside(site, effort),
@@ -143,7 +143,8 @@ fn login(site: &Site, progress: &Progress) -> io::Result<()> {
 fn list(
     site: &Site,
     verb: &str,
-    (folder, entries): (&str, usize),
+    folder: &str,
+    entries: usize,
     progress: &Progress,
 ) -> io::Result<()> {
     let mut session = site.session(false)?;

@@ -1,6 +1,7 @@
 //! What the servers have to do, and what each is measured by.
 
 use crate::peers::{FLOOR, Peer};
+use crate::site::{Folder, LISTERS};
 
 /// One line of the table.
 pub(crate) struct Work {
@@ -29,7 +30,7 @@ pub(crate) enum Kind {
     Store(usize, u64),
     Login(usize),
     /// By which verb, of which of the folders, by how many clients.
-    List(&'static str, usize, usize),
+    List(&'static str, Folder, usize),
     Idle,
     Beside,
     Tail,
@@ -124,23 +125,33 @@ pub(crate) const WORKS: &[Work] = &[
         key: "list",
         name: "`LIST` of 1,000 entries, 16 clients",
         targets: &[Best(2.5)],
-        ..lists(Kind::List("LIST", 0, 16))
+        ..lists(Kind::List("LIST", Folder::One, LISTERS))
     },
     Work {
         key: "mlsd",
         name: "`MLSD` of 1,000 entries, 16 clients",
         targets: &[Best(2.5)],
-        ..lists(Kind::List("MLSD", 0, 16))
+        ..lists(Kind::List("MLSD", Folder::One, LISTERS))
+    },
+    Work {
+        key: "list-own",
+        name: "`LIST` of 1,000 entries, 16 clients, a folder for each",
+        ..lists(Kind::List("LIST", Folder::Own, LISTERS))
+    },
+    Work {
+        key: "mlsd-own",
+        name: "`MLSD` of 1,000 entries, 16 clients, a folder for each",
+        ..lists(Kind::List("MLSD", Folder::Own, LISTERS))
     },
     Work {
         key: "list-many",
         name: "`LIST` of 100,000 entries, 1 client",
-        ..lists(Kind::List("LIST", 1, 1))
+        ..lists(Kind::List("LIST", Folder::Many, 1))
     },
     Work {
         key: "mlsd-many",
         name: "`MLSD` of 100,000 entries, 1 client",
-        ..lists(Kind::List("MLSD", 1, 1))
+        ..lists(Kind::List("MLSD", Folder::Many, 1))
     },
     Work {
         key: "tls-down",

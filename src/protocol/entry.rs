@@ -205,7 +205,7 @@ impl Fact {
 }
 
 /// The facts that a client wants to be told, as `OPTS MLST` chooses them (RFC 3659 §7.9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FactSet(u8);
 
 impl FactSet {

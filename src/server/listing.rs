@@ -1,9 +1,12 @@
 //! Listings: `LIST`, `NLST`, `MLSD`, and `STAT` of a path.
 
-use super::data::DataChannel;
+mod readings;
+
+pub(super) use readings::Readings;
+
 use super::failure;
 use super::glob::Glob;
-use super::root::{Listing, VirtualPath};
+use super::root::{Listing, Place, VirtualPath};
 use super::session::{Session, reply};
 use super::transfer::{Failure, Transfer, cut_reply};
 use super::watch::{Cut, Watch};
@@ -11,11 +14,15 @@ use crate::protocol::command::Arg;
 use crate::protocol::entry::{Entry, Kind};
 use crate::protocol::reply::{Reply, ReplyCode};
 use jiff::Timestamp;
-use std::io::{self, BufWriter, Write};
+use readings::{Subject, Turn};
+use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many bytes of a listing go into one write.
 const LISTING_BUFFER: usize = 32 * 1024;
+/// How many are held in memory for others who have asked for the same listing: more of them are sent as they come.
+const SHARED_MOST: usize = 128 * 1024;
 /// How many rows a `STAT` tells at the most: they are held in memory, and the control connection is no place for more.
 const MAX_STAT_ROWS: usize = 1000;
 /// After how many entries of a folder the control connection is looked at, whether there are rows of them or not.
@@ -97,12 +104,12 @@ fn without_options(path: Option<&Arg>) -> &str {
     path
 }
 
-/// Sends a listing, a row by `write` for each entry.
+/// Sends a listing, a row by `write` for each entry, or what was read just now for another client.
 fn send(
     session: &mut Session<'_>,
     verb: &'static str,
     name: &str,
-    write: impl Fn(&Entry, &mut BufWriter<&mut DataChannel<'_>>) -> io::Result<()>,
+    write: impl Fn(&Entry, &mut Vec<u8>) -> io::Result<()>,
 ) -> io::Result<Reply> {
     let data = session.data.take();
     let (path, mut rows) = match Rows::of(session, verb, name)? {
@@ -114,6 +121,13 @@ fn send(
         return reply(ReplyCode::BAD_ARGUMENT, text);
     }
     let opening = format!("Listing {path}.");
+    let subject = rows.place().map(|place| Subject {
+        verb,
+        place,
+        permissions: session.permissions(),
+        facts: session.facts,
+    });
+    let readings = &session.shared.readings;
     Transfer {
         verb,
         path,
@@ -121,13 +135,31 @@ fn send(
         data,
     }
     .run(session, |channel| {
-        let mut out = BufWriter::with_capacity(LISTING_BUFFER, channel);
-        while let Some(entry) = rows.next(|| out.get_mut().look())? {
-            write(&entry, &mut out)
-                .and_then(|()| out.write_all(b"\r\n"))
-                .map_err(Failure::Data)?;
+        let turn = match subject {
+            Some(subject) => readings.turn(subject, || channel.look()),
+            None => Ok(Turn::Alone),
+        };
+        let mut reading = match turn.map_err(Failure::Data)? {
+            Turn::Shared(text) => return channel.write_all(&text).map_err(Failure::Data),
+            Turn::Read(reading) => Some(reading),
+            Turn::Alone => None,
+        };
+        let mut text = Vec::with_capacity(LISTING_BUFFER);
+        while let Some(entry) = rows.next(|| channel.look())? {
+            write(&entry, &mut text).map_err(Failure::Data)?;
+            text.extend_from_slice(b"\r\n");
+            let most = reading.as_ref().map_or(LISTING_BUFFER, |_| SHARED_MOST);
+            if text.len() >= most {
+                reading = None;
+                channel.write_all(&text).map_err(Failure::Data)?;
+                text.clear();
+            }
         }
-        out.flush().map_err(Failure::Data)
+        let text = Arc::new(text);
+        if let Some(reading) = reading {
+            reading.share(Arc::clone(&text));
+        }
+        channel.write_all(&text).map_err(Failure::Data)
     })
 }
 
@@ -247,6 +279,14 @@ impl Rows {
             first: None,
             walked: 0,
             limit,
+        }
+    }
+
+    /// What is listed, if others may be told the same.
+    fn place(&self) -> Option<Place> {
+        match &self.entries {
+            Entries::Folder(listing) => listing.place().ok(),
+            Entries::One(_) => None,
         }
     }
 

@@ -66,6 +66,7 @@ use checksum::Checksums;
 use data::{Lanes, PortQueue};
 use entrance::{Entrance, Entrances, Woken};
 use heap::Crowd;
+use listing::Readings;
 use metrics::{Exporter, Metrics};
 use notice::{Busy, Notice};
 use phase::Phase;
@@ -110,6 +111,7 @@ pub(crate) struct Shared {
     port_queue: Arc<PortQueue>,
     /// What large uploads go in.
     lanes: Lanes,
+    readings: Readings,
     sessions: Arc<Sessions>,
     public: Public,
     metrics: Metrics,
@@ -158,6 +160,7 @@ impl Server {
             phase: Phase::default(),
             port_queue: Arc::default(),
             lanes: Lanes::default(),
+            readings: Readings::default(),
             sessions: Arc::default(),
             public,
             metrics: Metrics::default(),

@@ -9,7 +9,7 @@ mod sweep;
 mod unfinished;
 mod upload;
 
-pub(super) use listing::Listing;
+pub(super) use listing::{Listing, Place};
 pub(super) use path::{PathError, VirtualPath};
 pub(super) use quota::Bounds;
 pub use upload::Durability;

@@ -1,6 +1,7 @@
 //! Accounts: who may log in, what each may do and how much, and the file that they stand in.
 
 mod bounds;
+mod crowd;
 mod edit;
 mod file;
 mod login;

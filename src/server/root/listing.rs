@@ -8,7 +8,7 @@ use crate::server::users::Permissions;
 use crate::shown::counted;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::fs::{AtFlags, FileType, Stat, fstat};
 use std::io;
 
 /// The entries of a folder, one after the other: the folder is never held in memory as a whole. `None` stands for an entry
@@ -23,6 +23,14 @@ pub(in crate::server) struct Listing {
     only: Option<Glob>,
     /// How many names no client could be told of: not UTF-8, or with a control character.
     left_out: usize,
+}
+
+/// What the entries of a listing depend on: the root, since no link leads out of it, the folder, and the way there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::server) struct Place {
+    root: (u64, u64),
+    folder: (u64, u64),
+    path: VirtualPath,
 }
 
 impl Root {
@@ -64,6 +72,22 @@ impl Root {
 }
 
 impl Listing {
+    /// What is listed, all of it.
+    ///
+    /// # Errors
+    /// `Unsupported` if it is a part of a folder, or what the system says.
+    pub(in crate::server) fn place(&self) -> io::Result<Place> {
+        if self.only.is_some() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let identity = |dir: &Dir| fstat(dir).map(|stat| (stat.st_dev, stat.st_ino));
+        Ok(Place {
+            root: identity(&self.root.dir)?,
+            folder: identity(&self.dir)?,
+            path: self.path.clone(),
+        })
+    }
+
     /// What a name of the folder stands for. `None` if it is gone by now, or is a link that leads out of the root.
     fn facts(&self, name: &str) -> Option<Facts> {
         let stat = || {

@@ -16,7 +16,7 @@ pub enum Access {
 }
 
 /// A set of things that an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Permissions(u8);
 
 impl Permissions {
