@@ -35,6 +35,8 @@ pub(super) struct Control {
     /// How many of them are `ABOR`.
     aborts: usize,
     closed: bool,
+    /// Whether the client has said `QUIT`.
+    has_quit: bool,
     /// A reply that goes out with the next one.
     held: Vec<u8>,
 }
@@ -53,7 +55,7 @@ pub(super) enum Seen {
 impl Control {
     /// Takes over a connection. `idle` is how long it may take the client to send a command.
     pub(super) fn new(stream: Stream, idle: Duration) -> io::Result<Self> {
-        stream.set_timeouts(idle, idle)?;
+        stream.socket().set_write_timeout(Some(idle))?;
         stream.socket().set_nodelay(true)?;
         // ABOR may come as urgent data (RFC 959 §4.1.3): it then stands in the stream like any other byte.
         socket2::SockRef::from(stream.socket()).set_out_of_band_inline(true)?;
@@ -62,7 +64,7 @@ impl Control {
             idle,
             wait: Wait::No,
             strange: 0,
-            hurried: false,
+            limit: Duration::MAX,
         };
         Ok(Self {
             input: BufReader::with_capacity(READ_BUFFER, input),
@@ -70,6 +72,7 @@ impl Control {
             ahead: VecDeque::new(),
             aborts: 0,
             closed: false,
+            has_quit: false,
             held: Vec::new(),
         })
     }
@@ -89,11 +92,28 @@ impl Control {
         Ok(())
     }
 
+    /// Takes note that the client has said `QUIT`.
+    pub(super) const fn quit(&mut self) {
+        self.has_quit = true;
+    }
+
     /// Ends the connection. The client may be gone by now.
     pub(super) fn finish(mut self) {
-        let stream = &mut self.input.get_mut().stream;
-        let _ = stream.finish_now();
-        part(stream.socket(), PARTING);
+        let _ = self.input.get_mut().stream.finish_now();
+        if !self.has_said_all() {
+            part(self.stream().socket(), PARTING);
+        }
+    }
+
+    /// Whether nothing will come any more: in clear nothing stands behind a `QUIT`, and from most clients nothing does.
+    fn has_said_all(&self) -> bool {
+        let is_read = self.ahead.is_empty() && self.input.buffer().is_empty();
+        let socket = self.stream().socket();
+        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        self.has_quit
+            && is_read
+            && self.stream().tls().is_none()
+            && rustix::net::recv(socket, &mut [0_u8], peek).is_err()
     }
 
     /// The bytes of the connection.
@@ -248,8 +268,8 @@ struct Input {
     wait: Wait,
     /// How much came before the login.
     strange: usize,
-    /// Whether the socket's time-out is another than `idle`.
-    hurried: bool,
+    /// The socket's time-out for reads, if it was set.
+    limit: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -262,6 +282,18 @@ enum Wait {
     Stranger(Instant),
 }
 
+impl Input {
+    /// Has a read wait for `limit` at the most, or for an eighth more: then the system need not be told each time that there is
+    /// less left.
+    fn wait_for(&mut self, limit: Duration) -> io::Result<()> {
+        if !(limit..=limit + limit / 8).contains(&self.limit) {
+            self.stream.socket().set_read_timeout(Some(limit))?;
+            self.limit = limit;
+        }
+        Ok(())
+    }
+}
+
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self.wait {
@@ -270,20 +302,16 @@ impl Read for Input {
                 Err(io::ErrorKind::TimedOut.into())
             }
             Wait::Until(_) => {
-                if std::mem::take(&mut self.hurried) {
-                    self.stream.socket().set_read_timeout(Some(self.idle))?;
-                }
+                self.wait_for(self.idle)?;
                 self.stream.read(buffer)
             }
             Wait::Stranger(_) if self.strange > MAX_BEFORE_LOGIN => {
                 Err(io::ErrorKind::QuotaExceeded.into())
             }
             Wait::Stranger(deadline) => {
-                self.hurried = true;
                 // None at all would be an error.
                 let left = deadline.saturating_duration_since(Instant::now());
-                let left = left.max(Duration::from_millis(1));
-                self.stream.socket().set_read_timeout(Some(left))?;
+                self.wait_for(left.max(Duration::from_millis(1)))?;
                 let read = self.stream.read(buffer);
                 self.strange += read.as_ref().map_or(0, |&count| count);
                 read

@@ -175,7 +175,10 @@ impl<'s> Session<'s> {
                     record::reply(self, &reply);
                     self.control.send(&reply)?;
                     match command {
-                        Command::Quit => return Ok("QUIT".to_owned()),
+                        Command::Quit => {
+                            self.control.quit();
+                            return Ok("QUIT".to_owned());
+                        }
                         Command::Auth(mechanism) if reply.code() == ReplyCode::SECURITY_DONE => {
                             protection::begin(self, mechanism == Mechanism::Ssl)?;
                         }
