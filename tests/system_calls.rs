@@ -47,14 +47,14 @@ fn acknowledged() {
     };
     // The last of them is the reply.
     assert!(at("write") < at("fdatasync"), "{calls:?}");
-    assert!(at("fdatasync") < at("renameat"), "{calls:?}");
-    assert!(at("renameat") < at("fsync"), "{calls:?}");
+    assert!(at("fdatasync") < at("renameat2"), "{calls:?}");
+    assert!(at("renameat2") < at("fsync"), "{calls:?}");
     assert!(at("fsync") < calls.len() - 1, "{calls:?}");
 }
 
 fn relaxed() {
     let calls = calls_of("STOR", &["--durability", "relaxed"]);
-    assert!(calls.iter().any(|call| call == "renameat"), "{calls:?}");
+    assert!(calls.iter().any(|call| call == "renameat2"), "{calls:?}");
     assert!(!calls.iter().any(|call| call.contains("sync")), "{calls:?}");
 }
 
@@ -80,11 +80,13 @@ fn download() {
 
 fn upload() {
     let expected = [
-        // STOR: what is there; the file; that somebody writes to it.
+        // STOR: what is there, as far as is known; the file; that somebody writes to it, and that it is still this one.
         "recvfrom",
-        "statx",
+        "openat2",
         "openat2",
         "flock",
+        "statx",
+        "statx",
         // The bytes, their end.
         "accept4",
         "close",
@@ -96,9 +98,8 @@ fn upload() {
         "recvfrom",
         "fdatasync",
         "recvfrom",
-        // Into place, no partial of an earlier attempt, the name on the disk.
-        "renameat",
-        "statx",
+        // Into place, and that on the disk.
+        "renameat2",
         "fsync",
         // The file, the connection.
         "close",

@@ -2,8 +2,9 @@
 
 mod support;
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use support::{Pattern, Server, assert_same, data_bytes, names_in, read_all, reset};
@@ -72,6 +73,35 @@ fn downloads_only_begin_when_they_can() {
     raw.begin_refused("STOR missing/file", &[550, 553]);
     raw.begin_refused("STOR /", &[550, 553]);
     assert_eq!(names_in(&server.root), ["folder"]);
+}
+
+// It is looked at when the upload begins, as far as that takes no time, and when it ends.
+#[test]
+fn what_comes_to_stand_under_the_name_meanwhile_is_replaced_or_left_as_it_is() {
+    let server = Server::start();
+    let mut raw = server.login();
+    let mut data = raw.begin("STOR a");
+    data.write_all(b"new").expect("the bytes");
+    server.write("a", "old and longer");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(server.path("a"), private).expect("a mode");
+    drop(data);
+    raw.expect(226);
+    assert_eq!(server.read("a"), b"new");
+    let mode = fs::metadata(server.path("a")).expect("it").mode();
+    assert_eq!(mode & 0o777, 0o600, "its mode is not the old one's");
+
+    // A small one ends first, a large one is cut.
+    for size in [3, 64 * MIB] {
+        let mut data = raw.begin("STOR b");
+        server.make_folder("b/inner");
+        let sent = io::copy(&mut Pattern::new(1, size), &mut data);
+        assert!(sent.is_err() || size < MIB, "all of it was taken");
+        drop(data);
+        raw.expect_one_of(&[550, 553]);
+        assert_eq!(names_in(&server.root), ["a", "b"]);
+        fs::remove_dir_all(server.path("b")).expect("the folder is there");
+    }
 }
 
 #[test]

@@ -93,7 +93,9 @@ fn session(mut control: TcpStream) -> io::Result<()> {
                 control.write_all(replies)?;
             }
             "STOR" => {
-                let beside = beside.as_ref().map(|name| Path::new(path).with_file_name(name));
+                let beside = beside
+                    .as_ref()
+                    .map(|name| Path::new(path).with_file_name(name));
                 let file = File::create(beside.as_deref().unwrap_or(Path::new(path)))?;
                 control.write_all(b"150 Send it\r\n")?;
                 buffer.resize(BUFFER, 0);

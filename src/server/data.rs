@@ -159,6 +159,8 @@ impl<'s> DataChannel<'s> {
         if copy(&mut Read::by_ref(self).take(FEW), upload, |_| {})? < FEW {
             return Ok(());
         }
+        // Nobody is to send all of a large file in vain.
+        upload.look_ahead().map_err(CopyError::Write)?;
         let piped = self.stream.tls().is_none().then(Pipe::new);
         let Some(mut pipe) = piped.and_then(Result::ok) else {
             return copy(self, upload, |_| {}).map(drop);

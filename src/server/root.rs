@@ -2,6 +2,7 @@
 
 mod folder;
 mod listing;
+mod occupied;
 mod path;
 mod quota;
 mod stale;

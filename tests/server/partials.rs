@@ -151,6 +151,71 @@ fn of_two_that_go_on_with_it_only_one_gets_it() {
     assert_eq!(names_in(&server.root), ["up"]);
 }
 
+/// Waits until there are unfinished uploads of these sizes.
+#[track_caller]
+fn wait_for_sizes(server: &Server, mut sizes: Vec<u64>) {
+    sizes.sort_unstable();
+    wait_until("the server to have the parts", || {
+        let names = names_in(&server.root).into_iter();
+        let files = names.filter_map(|name| std::fs::metadata(server.path(&name)).ok());
+        let mut found: Vec<u64> = files.map(|file| file.len()).collect();
+        found.sort_unstable();
+        found == sizes
+    });
+}
+
+#[test]
+fn of_two_that_are_cut_at_the_same_time_the_first_is_kept_as_long_as_it_goes_on() {
+    let server = Server::start();
+    let (mut first, mut second) = (server.login(), server.login());
+    let mut data = first.begin("STOR up");
+    data.write_all(b"abcdef").expect("a part");
+    wait_for_sizes(&server, vec![6]);
+    let mut beside = second.begin("STOR up");
+    beside.write_all(b"ABC").expect("a part");
+    wait_for_sizes(&server, vec![6, 3]);
+    // As long as the first goes on, nobody goes on from anything.
+    reset(beside);
+    second.expect_one_of(&[426, 451]);
+    wait_for_sizes(&server, vec![6]);
+    assert_eq!(partials_in(&server.root), [""; 0]);
+    second.run("SIZE up", 550);
+    reset(data);
+    first.expect_one_of(&[426, 451]);
+    assert_eq!(second.run("SIZE up", 213).text, "213 6");
+    // One that begins beside what was cut takes its place, and one that goes on from there is the first again.
+    cut(&server, &mut second, "STOR up", b"1234", 4);
+    assert_eq!(second.run("SIZE up", 213).text, "213 4");
+    first.run("TYPE I", 200);
+    first.run("REST 4", 350);
+    first.store("up", b"56");
+    assert_eq!(server.read("up"), b"123456");
+    assert_eq!(names_in(&server.root), ["up"]);
+}
+
+#[test]
+fn whichever_of_two_is_whole_leaves_nothing_of_the_other() {
+    for whole in [0, 1] {
+        let server = Server::start();
+        let mut sessions = [server.login(), server.login()];
+        let mut data: Vec<_> = sessions
+            .iter_mut()
+            .map(|raw| {
+                let mut data = raw.begin("STOR up");
+                data.write_all(b"abc").expect("a part");
+                Some(data)
+            })
+            .collect();
+        wait_for_sizes(&server, vec![3, 3]);
+        drop(data[whole].take());
+        sessions[whole].expect(226);
+        data.into_iter().flatten().for_each(reset);
+        sessions[1 - whole].expect_one_of(&[426, 451]);
+        assert_eq!(names_in(&server.root), ["up"], "{whole}");
+        assert_eq!(server.read("up"), b"abc");
+    }
+}
+
 #[test]
 fn an_upload_from_the_start_takes_its_place() {
     let (server, mut raw) = with_partial(&[]);

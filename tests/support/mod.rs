@@ -46,6 +46,7 @@ pub(crate) use tls::{TlsClient, Wire};
 pub(crate) use trees::{Tree, grow, odd_names, tree};
 pub(crate) use users::{UsersFile, account, costly_account};
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -101,18 +102,34 @@ pub(crate) fn whole_names_in(folder: &Path) -> Vec<String> {
 #[track_caller]
 pub(crate) fn partials_in(folder: &Path) -> Vec<String> {
     let mut names = names_in(folder);
-    names.retain(|name| name.starts_with(PARTIAL));
+    names.retain(|name| name.starts_with(PARTIAL) && !is_locked(&folder.join(name)));
     names
+}
+
+/// Whether somebody has the lock of a file, as an upload has that goes on. To try it would be in the way of whoever wants it.
+fn is_locked(path: &Path) -> bool {
+    let inode = std::fs::metadata(path).map(|file| file.ino().to_string());
+    let locks = std::fs::read_to_string("/proc/locks").expect("the locks of this machine");
+    // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`
+    inode.is_ok_and(|inode| {
+        locks.lines().any(|line| {
+            let mut words = line.split_whitespace().skip(1);
+            let place = words
+                .clone()
+                .nth(4)
+                .and_then(|place| place.rsplit(':').next());
+            words.next() == Some("FLOCK") && place == Some(inode.as_str())
+        })
+    })
 }
 
 /// Waits until some upload has more than so many bytes there.
 #[track_caller]
 pub(crate) fn wait_for_part(server: &Server, least: u64) {
     wait_until("a part of an upload to arrive", || {
-        let names = temporaries(&server.root);
-        let mut files = names
-            .iter()
-            .map(|name| std::fs::metadata(server.path(name)));
+        let names = names_in(&server.root).into_iter();
+        let hidden = names.filter(|name| name.starts_with(TEMPORARY));
+        let mut files = hidden.map(|name| std::fs::metadata(server.path(&name)));
         files.any(|file| file.is_ok_and(|file| file.len() > least))
     });
 }
@@ -123,7 +140,7 @@ pub(crate) fn temporaries(folder: &Path) -> Vec<String> {
     // A file may be renamed away while this walks.
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(PARTIAL) {
+        if name.starts_with(PARTIAL) && !is_locked(&entry.path()) {
             // Kept on purpose.
         } else if name.starts_with(TEMPORARY) {
             found.push(name);

@@ -1,8 +1,8 @@
 //! Clears away what dead uploads have left.
 
 use super::quota::vacate;
-use super::unfinished::{adopt, is_alive, is_dead};
-use super::{HIDDEN_PREFIX, PARTIAL_PREFIX, Root, VirtualPath};
+use super::unfinished::{adopt, free, unheld};
+use super::{HIDDEN_PREFIX, Root, VirtualPath};
 use cap_std::fs::Dir;
 use std::ffi::OsString;
 use std::io;
@@ -40,16 +40,18 @@ impl Root {
                     .entries()?
                     .map(|entry| Ok(entry?.file_name()))
                     .collect::<io::Result<Vec<_>>>()?;
-                let is_given_up = |name: &OsString| {
-                    name.to_str().is_some_and(|name| {
-                        name.starts_with(PARTIAL_PREFIX)
-                            || name.starts_with(HIDDEN_PREFIX) && is_dead(&dir, name)
-                    })
+                let given_up = |name: &OsString| {
+                    let hidden = name.to_str().filter(|name| name.starts_with(HIDDEN_PREFIX));
+                    hidden.and_then(|name| free(&dir, name).ok().flatten())
                 };
-                if !names.iter().all(is_given_up) {
+                if !names.iter().all(|name| given_up(name).is_some()) {
                     return Err(error);
                 }
-                for partial in names.iter().filter_map(|name| name.to_str()) {
+                for name in &names {
+                    // Held until it is gone, lest somebody begin to write to it.
+                    let (Some(_held), Some(partial)) = (given_up(name), name.to_str()) else {
+                        return Err(error);
+                    };
                     vacate(self.ledger.as_deref(), &dir, partial, || {
                         dir.remove_file(partial)
                     })?;
@@ -83,8 +85,9 @@ fn sweep_folder(
                 .unwrap_or_default();
             // By a clock that jumps, one that is being written to would be old at once.
             if idle >= age {
-                let removes = !is_alive(&dir, name) && dir.remove_file(name).is_ok();
-                removed += usize::from(removes);
+                // Held until it is gone, lest a resume begin to go on from it.
+                let held = unheld(&dir, name);
+                removed += usize::from(!matches!(held, Ok(None)) && dir.remove_file(name).is_ok());
             } else if let Err(error) = adopt(&dir, name) {
                 log::debug!("cannot keep {name} of {path}: {error}");
             }

@@ -1,8 +1,9 @@
 //! The files of uploads that are not whole: what they are called, whose they are, and whether anybody still writes to them.
 //!
-//! A temporary file is locked as long as it is written to, and the system lets go of the lock when the server dies, be it
-//! another one over the same folder: what is not locked is dead, and is kept like any other upload that was cut. Its name
-//! changes under the lock alone.
+//! A file is locked as long as it is written to, and the system lets go of the lock when the server dies, be it another one
+//! over the same folder: what is not locked was cut, and the next resume goes on from it. The first upload of a name is written
+//! where what is cut of it is looked for: whoever could make that file knows that no earlier attempt has left one, and need
+//! not look for it in the end.
 
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX};
 use crate::copy::hex;
@@ -11,12 +12,13 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::io;
+use std::iter;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// How many uploads of one name and owner can be told from others by their names at a time.
 const NUMBERED: u32 = 4;
-/// How often, and after what time, it is looked again whether a partial is let go of.
+/// How often, and after what time, it is looked again whether an upload is let go of.
 const LOOKS: u32 = 200;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -41,129 +43,195 @@ impl Names {
         (!temporary.starts_with(PARTIAL_PREFIX)).then(|| Self(names.to_owned()))
     }
 
-    /// The one under which a cut upload is kept.
+    /// Where the next resume looks for a cut upload.
     pub(super) fn partial(&self) -> String {
         format!("{PARTIAL_PREFIX}{}", self.0)
     }
 
+    /// Where others are written beside that one.
     fn temporary(&self, number: u32) -> String {
         format!("{HIDDEN_PREFIX}{}.{number}", self.0)
     }
 
     /// Makes a file to write to, and says what it is called.
     pub(super) fn create(&self, dir: &Dir) -> io::Result<(File, String)> {
-        for number in 0..NUMBERED {
-            let temporary = self.temporary(number);
-            let file = match create(dir, &temporary) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                created => created?,
-            };
-            // Whoever looks whether it is dead holds the lock for a moment.
-            match flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok((file, temporary)),
-                Err(error) => log::debug!("{temporary}: no lock: {error}"),
+        let beside = (0..NUMBERED).map(|number| self.temporary(number));
+        for name in iter::once(self.partial()).chain(beside) {
+            match make(dir, &name)? {
+                None => {}
+                Some((file, Lock::Taken)) => return Ok((file, name)),
+                Some(_) => {
+                    dir.remove_file(&name)?;
+                    break;
+                }
             }
-            dir.remove_file(&temporary)?;
-            break;
         }
         // Nobody goes on from it when its server dies, since nobody could tell whether that has.
-        let temporary = format!("{HIDDEN_PREFIX}{:016x}", getrandom::u64()?);
-        Ok((create(dir, &temporary)?, temporary))
+        let name = unguessed()?;
+        Ok((create(dir, &name)?, name))
     }
 
-    /// Takes the partial for one upload alone, if there is one, and says what it is called now.
+    /// Takes what is kept of a cut upload for one upload alone, if there is anything, and says what it is called now.
     pub(super) fn claim(&self, dir: &Dir) -> io::Result<Option<(File, String)>> {
         let partial = self.partial();
         for _ in 0..LOOKS {
-            let file = match dir.open_with(&partial, OpenOptions::new().write(true)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    if self.adopt(dir)? {
-                        continue;
-                    }
-                    return Ok(None);
+            match opened(dir, &partial)? {
+                Some((file, Lock::Taken)) if is_cut(&file, dir, &partial)? => {
+                    return touched(file).map(|file| Some((file, partial)));
                 }
-                opened => opened?,
-            };
-            if is_locked(&file) {
-                // Whoever has put it there lets go of it now, or else it gets another name.
-                thread::sleep(LOOK_EVERY);
-                continue;
-            }
-            // Before it gets its new name, lest the sweep take it for long dead.
-            let file = file.into_std();
-            file.set_modified(SystemTime::now())?;
-            let file = File::from_std(file);
-            // The name of an empty file that nobody else has is taken: a rename would take any other's away.
-            let (_place, temporary) = self.create(dir)?;
-            match dir.rename(&partial, dir, &temporary) {
-                // Another upload was quicker, or has put its own partial there meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    dir.remove_file(&temporary)?;
-                }
-                renamed => {
-                    renamed?;
-                    if is_at(&file, dir, &temporary) {
-                        return Ok(Some((file, temporary)));
+                Some((file, Lock::Unknown)) if is_cut(&file, dir, &partial)? => {
+                    // Only one can give it another name. Before that, lest the sweep take it for long dead.
+                    let (file, name) = (touched(file)?, unguessed()?);
+                    match dir.rename(&partial, dir, &name) {
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                        renamed => renamed?,
                     }
-                    dir.rename(&temporary, dir, &partial)?;
+                    if is_at(&file, dir, &name) {
+                        return Ok(Some((file, name)));
+                    }
+                    dir.rename(&name, dir, &partial)?;
+                }
+                // Whoever writes to it lets go of it now, or else goes on.
+                Some((file, lock)) if lock == Lock::Others || !is_at(&file, dir, &partial) => {}
+                // Nothing, or nothing in it.
+                found => {
+                    drop(found);
+                    if !self.adopt(dir)? {
+                        return Ok(None);
+                    }
                 }
             }
+            thread::sleep(LOOK_EVERY);
         }
         Ok(None)
     }
 
-    /// Keeps as the partial what a server has left that was killed, if it has left anything.
+    /// Puts a cut upload, of which the caller has the lock, where the next resume looks for it, in place of what was cut before.
+    ///
+    /// # Errors
+    /// `ResourceBusy` if another upload is written there now, or what the system says.
+    pub(super) fn keep(&self, dir: &Dir, name: &str) -> io::Result<()> {
+        let partial = self.partial();
+        let _held = match make(dir, &partial)? {
+            Some((place, _)) => place,
+            None => free(dir, &partial)?.ok_or(io::ErrorKind::ResourceBusy)?,
+        };
+        dir.rename(name, dir, &partial)
+    }
+
+    /// Keeps what is left of an upload beside the first, if anything is.
     pub(super) fn adopt(&self, dir: &Dir) -> io::Result<bool> {
         for number in 0..NUMBERED {
             let temporary = self.temporary(number);
-            if let Some(_file) = dead(dir, &temporary)? {
-                dir.rename(&temporary, dir, self.partial())?;
-                return Ok(true);
+            if let Some(_held) = cut(dir, &temporary)? {
+                return match self.keep(dir, &temporary) {
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
+                    kept => kept.map(|()| true),
+                };
             }
         }
         Ok(false)
     }
 }
 
-/// Keeps a temporary file as the partial that it is, if its server is dead.
+/// Keeps what is left of an upload beside the first one of its name, if it was cut.
 pub(super) fn adopt(dir: &Dir, temporary: &str) -> io::Result<bool> {
     let Some(names) = Names::of(temporary) else {
         return Ok(false);
     };
-    let found = dead(dir, temporary)?;
+    let found = cut(dir, temporary)?;
     if found.is_some() {
-        dir.rename(temporary, dir, names.partial())?;
+        names.keep(dir, temporary)?;
     }
     Ok(found.is_some())
 }
 
-/// Whether somebody writes to an unfinished upload, as far as can be told.
-pub(super) fn is_alive(dir: &Dir, name: &str) -> bool {
-    let opened = dir.open_with(name, OpenOptions::new().write(true));
-    opened.is_ok_and(|file| is_locked(&file))
+/// An unfinished upload that is not known to be written to. As long as it is held, nobody begins to.
+pub(super) fn unheld(dir: &Dir, name: &str) -> io::Result<Option<File>> {
+    find(dir, name, |lock| lock != Lock::Others)
 }
 
-/// Whether a temporary file that has something in it is left of a server that was killed.
-pub(super) fn is_dead(dir: &Dir, temporary: &str) -> bool {
-    matches!(dead(dir, temporary), Ok(Some(_)))
+/// An unfinished upload that is known not to be written to, held likewise.
+pub(super) fn free(dir: &Dir, name: &str) -> io::Result<Option<File>> {
+    // Where there are no locks, no upload is written where the next resume looks.
+    let is_partial = name.starts_with(PARTIAL_PREFIX);
+    find(dir, name, |lock| {
+        lock == Lock::Taken || lock == Lock::Unknown && is_partial
+    })
 }
 
-/// A temporary file that has something in it and that nobody writes to, with its lock.
-fn dead(dir: &Dir, temporary: &str) -> io::Result<Option<File>> {
-    let file = match dir.open_with(temporary, OpenOptions::new().write(true)) {
+/// The same, if there is something in it to go on from.
+pub(super) fn cut(dir: &Dir, name: &str) -> io::Result<Option<File>> {
+    match free(dir, name)? {
+        Some(file) if file.metadata()?.len() > 0 => Ok(Some(file)),
+        _ => Ok(None),
+    }
+}
+
+fn find(dir: &Dir, name: &str, suits: impl Fn(Lock) -> bool) -> io::Result<Option<File>> {
+    let found = opened(dir, name)?;
+    let found = found.filter(|(file, lock)| suits(*lock) && is_at(file, dir, name));
+    Ok(found.map(|(file, _)| file))
+}
+
+/// Who has a file's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// This handle, from now on.
+    Taken,
+    /// Whoever writes to it.
+    Others,
+    /// There are no locks here.
+    Unknown,
+}
+
+/// Makes an unfinished upload and locks it. `None` if there is one of this name.
+fn make(dir: &Dir, name: &str) -> io::Result<Option<(File, Lock)>> {
+    loop {
+        let file = match create(dir, name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+            created => created?,
+        };
+        if let Err(error) = flock(&file, FlockOperation::LockExclusive) {
+            log::debug!("{name}: no lock: {error}");
+            return Ok(Some((file, Lock::Unknown)));
+        }
+        // Before that, somebody else may have taken it for one that was left, and have had the lock until it was gone.
+        if is_at(&file, dir, name) {
+            return Ok(Some((file, Lock::Taken)));
+        }
+    }
+}
+
+/// An unfinished upload with its lock, if that can be had at once.
+fn opened(dir: &Dir, name: &str) -> io::Result<Option<(File, Lock)>> {
+    let file = match dir.open_with(name, OpenOptions::new().write(true)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    // An empty one may have been made just now, and its maker be about to lock it.
-    let dead = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        && file.metadata()?.len() > 0
-        && is_at(&file, dir, temporary);
-    Ok(dead.then_some(file))
+    let lock = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Lock::Taken,
+        Err(Errno::WOULDBLOCK) => Lock::Others,
+        Err(_) => Lock::Unknown,
+    };
+    Ok(Some((file, lock)))
 }
 
-/// Whether somebody else has the lock. If not, it is this file's from here on.
-fn is_locked(file: &File) -> bool {
-    flock(file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
+/// Whether there is something in a file of this name to go on from.
+fn is_cut(file: &File, dir: &Dir, name: &str) -> io::Result<bool> {
+    Ok(file.metadata()?.len() > 0 && is_at(file, dir, name))
+}
+
+/// As if it were written to now.
+fn touched(file: File) -> io::Result<File> {
+    let file = file.into_std();
+    file.set_modified(SystemTime::now())?;
+    Ok(File::from_std(file))
+}
+
+/// A name that no other upload has.
+fn unguessed() -> io::Result<String> {
+    Ok(format!("{HIDDEN_PREFIX}{:016x}", getrandom::u64()?))
 }
 
 fn flock(file: &File, operation: FlockOperation) -> rustix::io::Result<()> {

@@ -1,12 +1,15 @@
 //! Files that are being written: hidden until they are whole.
 
 use super::folder::OpenFolder;
+use super::occupied::{at, at_hand};
 use super::quota::{Booking, vacate};
 use super::unfinished::Names;
-use super::{Root, VirtualPath, stale};
+use super::{Root, VirtualPath, stale, unfinished};
 use crate::copy::{CopyError, Pipe};
-use cap_std::fs::{File, Metadata, Permissions, PermissionsExt};
+use cap_std::fs::{Dir, File, Metadata, Permissions, PermissionsExt};
 use clap::ValueEnum;
+use rustix::fs::{RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -41,13 +44,15 @@ pub(in crate::server) struct Upload {
     file: File,
     name: String,
     temporary: String,
-    partial: String,
+    names: Names,
     durability: Durability,
     /// How much of the file there is, in bytes, and how much there may be.
     length: u64,
     most: Option<u64>,
     /// What is booked against the quota, if there is one.
     booking: Option<Booking>,
+    /// Whether a file was seen under its name, whose mode it has by now.
+    replaces: bool,
     /// Whether the disk or a bound has failed it: what a full disk has cut is not worth its space.
     failed: bool,
     in_place: bool,
@@ -76,11 +81,10 @@ impl Root {
             Arc::new(self.dir.open_dir(folder.relative())?.into())
         };
         let names = Names::new(owner, name);
-        let there = match dir.symlink_metadata(name) {
-            Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
+        let there = if start == Start::Anew && self.ledger.is_none() {
+            at_hand(&dir, name)?
+        } else {
+            at(&dir, name)?
         };
         let booking = self.ledger.as_ref().zip(self.bounds.quota);
         let booking = booking.map(|(ledger, quota)| {
@@ -98,11 +102,12 @@ impl Root {
             file,
             name,
             temporary,
-            partial: names.partial(),
+            names,
             durability: self.durability,
             length: 0,
             most: self.bounds.file_size,
             booking,
+            replaces: there.is_some(),
             failed: false,
             in_place: false,
         };
@@ -113,11 +118,7 @@ impl Root {
             Start::At(0) | Start::End => {}
             Start::At(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
-        if let Some(metadata) = there.filter(Metadata::is_file) {
-            // Only what `chmod` sets: no set-user-ID bit may pass to content that somebody else wrote.
-            let mode = metadata.permissions().mode() & 0o777;
-            upload.file.set_permissions(Permissions::from_mode(mode))?;
-        }
+        upload.succeed(there.as_ref())?;
         Ok(upload)
     }
 
@@ -135,12 +136,14 @@ impl Root {
         let names = Names::new(owner, name);
         stale::again(|| {
             let dir = self.dir.open_dir(folder.relative())?;
-            let file = match dir.open(names.partial()) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && names.adopt(&dir)? => {
-                    dir.open(names.partial())
-                }
-                opened => opened,
-            }?;
+            let partial = names.partial();
+            let found = match unfinished::cut(&dir, &partial)? {
+                None if names.adopt(&dir)? => unfinished::cut(&dir, &partial)?,
+                found => found,
+            };
+            // To look at it, the lock is not needed: a resume gets it meanwhile.
+            drop(found.ok_or(io::ErrorKind::NotFound)?);
+            let file = dir.open(&partial)?;
             let length = file.metadata()?.len();
             Ok((file, length))
         })
@@ -181,25 +184,55 @@ impl Upload {
     /// # Errors
     /// `QuotaExceeded`, or what the system says; the file that was there before is as it was.
     pub(in crate::server) fn commit(mut self) -> io::Result<()> {
-        let rename = || stale::again(|| self.dir.rename(&self.temporary, &self.dir, &self.name));
         let renamed = match &self.booking {
-            Some(booking) => booking.replace(&self.dir, &self.name, rename),
-            None => rename(),
+            Some(booking) => booking.replace(&self.dir, &self.name, || self.rename()),
+            None => self.rename(),
         };
         renamed.inspect_err(|_| self.failed = true)?;
         self.in_place = true;
-        // What an earlier attempt left: nobody is to go on from it any more. There is seldom one, and a look does not wait for
-        // all others who change the folder.
-        if self.dir.symlink_metadata(&self.partial).is_ok()
-            && let Err(error) = self.vacate_partial(|| self.dir.remove_file(&self.partial))
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            log::warn!("cannot remove the partial {}: {error}", self.partial);
-        }
+        self.forget_earlier();
         match self.durability {
             Durability::Full => self.dir.sync(),
             Durability::Relaxed => Ok(()),
         }
+    }
+
+    /// Looks whether its name is one that a file can have, as nobody may have done yet.
+    ///
+    /// # Errors
+    /// `IsADirectory` if it is a folder's, or what the system says.
+    pub(in crate::server) fn look_ahead(&self) -> io::Result<()> {
+        if self.replaces {
+            return Ok(());
+        }
+        at(&self.dir, &self.name).map(drop)
+    }
+
+    fn rename(&self) -> io::Result<()> {
+        let (from, to, dir): (_, _, &Dir) = (&self.temporary, &self.name, &self.dir);
+        stale::again(|| {
+            if !self.replaces {
+                match renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
+                    Ok(()) => return Ok(()),
+                    // There is something, or the file system cannot tell.
+                    Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
+                        self.succeed(at(dir, to)?.as_ref())?;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            dir.rename(from, dir, to)
+        })
+    }
+
+    /// Takes over the mode of the file that it is to replace.
+    fn succeed(&self, there: Option<&Metadata>) -> io::Result<()> {
+        let Some(metadata) = there.filter(|there| there.is_file()) else {
+            return Ok(());
+        };
+        // Only what `chmod` sets: no set-user-ID bit may pass to content that somebody else wrote.
+        let mode = metadata.permissions().mode() & 0o777;
+        self.file.set_permissions(Permissions::from_mode(mode))
     }
 
     /// Goes to where a resume of a cut upload begins. What stands behind it was never acknowledged.
@@ -254,10 +287,44 @@ impl Upload {
         Ok(())
     }
 
+    /// Removes what an earlier attempt left: nobody is to go on from it any more. An upload that was written where that would
+    /// be has none.
+    fn forget_earlier(&self) {
+        let partial = self.names.partial();
+        if self.temporary == partial {
+            return;
+        }
+        let removed = unfinished::free(&self.dir, &partial).and_then(|found| match found {
+            Some(_held) => self.vacate_partial(&partial, || self.dir.remove_file(&partial)),
+            None => Ok(()),
+        });
+        if let Err(error) = removed {
+            log::warn!("cannot remove the partial {partial}: {error}");
+        }
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let removed = self.dir.remove_file(&self.temporary);
+        removed.inspect(|()| self.freed(self.length))
+    }
+
+    /// Leaves what was written to the next resume.
+    fn keep(&self) -> io::Result<()> {
+        let partial = self.names.partial();
+        if self.temporary == partial {
+            return Ok(());
+        }
+        self.vacate_partial(&partial, || self.names.keep(&self.dir, &self.temporary))
+    }
+
     /// Carries out what makes the partial that was there before go away, or be another.
-    fn vacate_partial(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fn vacate_partial(
+        &self,
+        partial: &str,
+        act: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         let ledger = self.booking.as_ref().map(Booking::ledger);
-        vacate(ledger, &self.dir, &self.partial, act)
+        vacate(ledger, &self.dir, partial, act)
     }
 
     /// Takes note of what was removed.
@@ -301,12 +368,11 @@ impl Drop for Upload {
         if self.in_place {
             return;
         }
-        let left = if self.worth_keeping() {
-            self.vacate_partial(|| self.dir.rename(&self.temporary, &self.dir, &self.partial))
-        } else {
-            self.dir
-                .remove_file(&self.temporary)
-                .inspect(|()| self.freed(self.length))
+        let left = match self.worth_keeping().then(|| self.keep()) {
+            // The other upload that goes on now is the one to go on from.
+            Some(Err(error)) if error.kind() == io::ErrorKind::ResourceBusy => self.remove(),
+            Some(kept) => kept,
+            None => self.remove(),
         };
         if let Err(error) = left {
             log::warn!(
