@@ -83,10 +83,10 @@ fn upload() {
         // STOR: what is there, as far as is known; the file; that somebody writes to it, and that it is still this one.
         "recvfrom",
         "openat2",
-        "openat2",
+        "openat",
         "flock",
-        "statx",
-        "statx",
+        "fstat",
+        "newfstatat",
         // The bytes, their end.
         "accept4",
         "close",

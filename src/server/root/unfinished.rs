@@ -7,8 +7,8 @@
 
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX};
 use crate::copy::hex;
-use cap_std::fs::{Dir, File, MetadataExt, OpenOptions};
-use rustix::fs::FlockOperation;
+use cap_std::fs::{Dir, File, OpenOptions};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -46,6 +46,11 @@ impl Names {
     /// Where the next resume looks for a cut upload.
     pub(super) fn partial(&self) -> String {
         format!("{PARTIAL_PREFIX}{}", self.0)
+    }
+
+    /// Whether that is this name.
+    pub(super) fn is_partial(&self, name: &str) -> bool {
+        name.strip_prefix(PARTIAL_PREFIX) == Some(&self.0)
     }
 
     /// Where others are written beside that one.
@@ -240,12 +245,15 @@ fn flock(file: &File, operation: FlockOperation) -> rustix::io::Result<()> {
 
 /// Whether this is the file that has this name.
 fn is_at(file: &File, dir: &Dir, name: &str) -> bool {
-    match (file.metadata(), dir.symlink_metadata(name)) {
-        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+    match (fstat(file), statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)) {
+        (Ok(file), Ok(named)) => (file.st_dev, file.st_ino) == (named.st_dev, named.st_ino),
         _ => false,
     }
 }
 
+/// A name of ours is a single word, and to make what is not there follows no link: nothing else has to be looked at.
 fn create(dir: &Dir, name: &str) -> io::Result<File> {
-    dir.open_with(name, OpenOptions::new().write(true).create_new(true))
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let made = openat(dir, name, flags, Mode::from(0o666))?;
+    Ok(File::from_std(made.into()))
 }

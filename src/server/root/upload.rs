@@ -290,10 +290,10 @@ impl Upload {
     /// Removes what an earlier attempt left: nobody is to go on from it any more. An upload that was written where that would
     /// be has none.
     fn forget_earlier(&self) {
-        let partial = self.names.partial();
-        if self.temporary == partial {
+        if self.names.is_partial(&self.temporary) {
             return;
         }
+        let partial = self.names.partial();
         let removed = unfinished::free(&self.dir, &partial).and_then(|found| match found {
             Some(_held) => self.vacate_partial(&partial, || self.dir.remove_file(&partial)),
             None => Ok(()),
@@ -310,10 +310,10 @@ impl Upload {
 
     /// Leaves what was written to the next resume.
     fn keep(&self) -> io::Result<()> {
-        let partial = self.names.partial();
-        if self.temporary == partial {
+        if self.names.is_partial(&self.temporary) {
             return Ok(());
         }
+        let partial = self.names.partial();
         self.vacate_partial(&partial, || self.names.keep(&self.dir, &self.temporary))
     }
 
