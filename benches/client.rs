@@ -22,21 +22,13 @@ use clients::turns::{self, TASKS, Times, median, ratio, seconds};
 use flags::Flags;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
-use support::Namespace;
 use support::readme::{row, write_table};
 
 /// Those beside ours.
 const OTHERS: [&str; 3] = ["curl", "lftp", "rclone"];
 
 fn main() -> ExitCode {
-    let space = Namespace::new().and_then(|space| space.use_cubic().map(|()| space));
-    match space {
-        Ok(space) => space.inside(compare),
-        Err(why) => {
-            println!("no network of its own: {why}");
-            compare()
-        }
-    }
+    clients::by_itself(compare)
 }
 
 fn compare() -> ExitCode {

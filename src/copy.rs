@@ -12,8 +12,10 @@ use std::io::{self, Read, Write};
 
 /// How many bytes one turn of the loop moves at the most.
 pub const CHUNK: usize = 256 * 1024;
-/// How many the first turns move. To clear a large buffer takes longer than all else that a small file needs.
-const FIRST_CHUNK: usize = 16 * 1024;
+/// How many the first turn moves, and how many times as many the next ones do as long as there is more. To clear a large buffer
+/// takes longer than all else that a small file needs.
+const FIRST_CHUNK: usize = 8 * 1024;
+const GROWTH: usize = 8;
 
 /// Which side of a copy failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +57,8 @@ pub fn copy(
         to.write_all(&buffer[..count]).map_err(CopyError::Write)?;
         total += count as u64;
         moved(count as u64);
-        if count == FIRST_CHUNK && buffer.len() == FIRST_CHUNK {
-            buffer = vec![0; CHUNK];
+        if count == buffer.len() && count < CHUNK {
+            buffer = vec![0; CHUNK.min(count * GROWTH)];
         }
     }
 }
@@ -113,13 +115,15 @@ impl Write for Checksum {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Bytes in small hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     // Each upload's hidden name is made of these: formatting would take as long as the hash.
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     digits
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .map(|digit| DIGITS[usize::from(digit)] as char)
         .collect()
 }
 

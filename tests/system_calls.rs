@@ -93,9 +93,8 @@ fn upload() {
         "recvfrom",
         "write",
         "recvfrom",
-        // 150. Whether the client is still there, before the time that the disk takes and after it.
+        // 150. The disk; whether the client is still there.
         "sendto",
-        "recvfrom",
         "fdatasync",
         "recvfrom",
         // Into place, and that on the disk.

@@ -6,3 +6,17 @@
 pub(crate) mod peers;
 pub(crate) mod place;
 pub(crate) mod turns;
+
+use crate::support::Namespace;
+
+/// Does it in a network of its own, where no other connection is, and none that lingers.
+pub(crate) fn by_itself<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+    let space = Namespace::new().and_then(|space| space.use_cubic().map(|()| space));
+    match space {
+        Ok(space) => space.inside(act),
+        Err(why) => {
+            println!("no network of its own: {why}");
+            act()
+        }
+    }
+}

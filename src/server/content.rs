@@ -1,7 +1,7 @@
 //! The content of files: `REST`, `RETR`, `STOR`, `APPE`, `STOU`.
 
 use super::ascii::{FromWire, ToWire};
-use super::data::DataChannel;
+use super::data::{DataChannel, FEW};
 use super::failure;
 use super::root::{Start, VirtualPath};
 use super::session::{Session, reply};
@@ -138,9 +138,11 @@ fn receive(
         } else {
             channel.receive(&mut upload, lanes)?;
         }
-        // A client that dies closes both its connections. Its end is looked for before the time that the disk takes and
-        // after it, since the news of the one connection may come later than that of the other.
-        channel.look().map_err(Failure::Data)?;
+        // A client that dies closes both its connections. Its end is looked for after the time that the disk takes, since the
+        // news of the one connection may come later than that of the other, and where that time may be long, before it too.
+        if channel.moved() > FEW {
+            channel.look().map_err(Failure::Data)?;
+        }
         upload.sync().map_err(Failure::File)?;
         channel.look().map_err(Failure::Data)?;
         upload.commit().map_err(Failure::File)

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: u64 = 16 * 1024 * 1024;
 /// As much, in bytes, is a small file: an upload of it is not worth a pipe, and a download of it takes no time that anybody
 /// would want to be told of.
-const FEW: u64 = 64 * 1024;
+pub(super) const FEW: u64 = 64 * 1024;
 /// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
 const SENDFILE_CHUNK: usize = 4 * 1024 * 1024;
 

@@ -49,6 +49,12 @@ impl Link {
         Ok(link)
     }
 
+    /// See [`Namespace::use_cubic`].
+    pub(crate) fn use_cubic(&self) -> Result<(), String> {
+        self.near.space.use_cubic()?;
+        self.far.space.use_cubic()
+    }
+
     fn new(round_trip: Duration, loss: Loss) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
