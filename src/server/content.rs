@@ -140,9 +140,11 @@ fn receive(
         }
         // A client that dies closes both its connections. Its end is looked for after the time that the disk takes, since the
         // news of the one connection may come later than that of the other, and where that time may be long, before it too.
-        if channel.moved() > FEW {
-            channel.look().map_err(Failure::Data)?;
-        }
+        let seen = match channel.moved() {
+            ..=FEW => channel.release(),
+            _ => channel.look(),
+        };
+        seen.map_err(Failure::Data)?;
         upload.sync().map_err(Failure::File)?;
         channel.look().map_err(Failure::Data)?;
         upload.commit().map_err(Failure::File)

@@ -184,6 +184,15 @@ impl<'s> DataChannel<'s> {
         }
     }
 
+    /// Sends the 150 if it is held back, before something is waited for that the channel knows nothing of.
+    ///
+    /// # Errors
+    /// The transfer was cut, see [`DataChannel::cut`].
+    pub(super) fn release(&mut self) -> io::Result<()> {
+        let told = self.watch.release();
+        self.note(told)
+    }
+
     /// Looks at the control connection without waiting.
     ///
     /// A client that dies closes both its connections, and the end of an upload then looks like that of a whole one,
@@ -237,8 +246,7 @@ impl<'s> DataChannel<'s> {
                     self.watch.advance(count as u64);
                     self.unwatched += count as u64;
                     if self.moved() > FEW {
-                        let told = self.watch.release();
-                        self.note(told)?;
+                        self.release()?;
                     }
                     if let Some((paces, next)) = &mut self.paces {
                         *next = Instant::now() + paces.pace(count as u64);
