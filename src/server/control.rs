@@ -286,7 +286,7 @@ impl Input {
     /// Has a read wait for `limit` at the most, or for an eighth more: then the system need not be told each time that there is
     /// less left.
     fn wait_for(&mut self, limit: Duration) -> io::Result<()> {
-        if !(limit..=limit + limit / 8).contains(&self.limit) {
+        if !(limit..=limit.saturating_add(limit / 8)).contains(&self.limit) {
             self.stream.socket().set_read_timeout(Some(limit))?;
             self.limit = limit;
         }

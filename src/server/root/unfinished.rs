@@ -65,8 +65,11 @@ impl Names {
             match make(dir, &name)? {
                 None => {}
                 Some((file, Lock::Taken)) => return Ok((file, name)),
-                Some(_) => {
-                    dir.remove_file(&name)?;
+                Some((file, _)) => {
+                    // Somebody else may have put a cut one in its place.
+                    if is_at(&file, dir, &name) {
+                        dir.remove_file(&name)?;
+                    }
                     break;
                 }
             }
