@@ -7,7 +7,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use support::{Pattern, Server, assert_same, data_bytes, names_in, read_all, reset};
+use support::{
+    Pattern, Server, assert_same, data_bytes, names_in, read_all, reset, temporaries, wait_until,
+};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -90,6 +92,21 @@ fn what_comes_to_stand_under_the_name_meanwhile_is_replaced_or_left_as_it_is() {
     assert_eq!(server.read("a"), b"new");
     let mode = fs::metadata(server.path("a")).expect("it").mode();
     assert_eq!(mode & 0o777, 0o600, "its mode is not the old one's");
+
+    // What is to replace a private file is private before it is whole.
+    let mut data = raw.begin("STOR c");
+    server.write("c", "old");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(server.path("c"), private).expect("a mode");
+    io::copy(&mut Pattern::new(1, MIB), &mut data).expect("all of it");
+    wait_until("the hidden file to be private", || {
+        let hidden = temporaries(&server.root);
+        let mut files = hidden.iter().map(|name| fs::metadata(server.path(name)));
+        files.any(|file| file.is_ok_and(|file| file.mode() & 0o777 == 0o600))
+    });
+    drop(data);
+    raw.expect(226);
+    fs::remove_file(server.path("c")).expect("the file is there");
 
     // A small one ends first, a large one is cut.
     for size in [3, 64 * MIB] {

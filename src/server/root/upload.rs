@@ -197,15 +197,17 @@ impl Upload {
         }
     }
 
-    /// Looks whether its name is one that a file can have, as nobody may have done yet.
+    /// Looks at what stands under its name, as nobody may have done yet: what is to replace a private file is private.
     ///
     /// # Errors
-    /// `IsADirectory` if it is a folder's, or what the system says.
-    pub(in crate::server) fn look_ahead(&self) -> io::Result<()> {
-        if self.replaces {
-            return Ok(());
+    /// `IsADirectory` if it is a folder, or what the system says.
+    pub(in crate::server) fn look_ahead(&mut self) -> io::Result<()> {
+        if !self.replaces {
+            let there = at(&self.dir, &self.name)?;
+            self.succeed(there.as_ref())?;
+            self.replaces = there.is_some();
         }
-        at(&self.dir, &self.name).map(drop)
+        Ok(())
     }
 
     fn rename(&self) -> io::Result<()> {
