@@ -86,28 +86,24 @@ impl Readings {
             subject,
             queue,
         };
-        let own = {
-            let mut state = seat.queue.state();
-            if !state.goes_on {
-                state.begin();
-                drop(state);
-                return Ok(Turn::Read(seat.into()));
-            }
-            state.begun + 1
-        };
-        pause()?;
-        let deadline = Instant::now() + PATIENCE;
         let mut state = seat.queue.state();
-        while state.goes_on && state.over() < own {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Turn::Alone);
+        if state.goes_on {
+            let own = state.begun + 1;
+            drop(state);
+            pause()?;
+            let deadline = Instant::now() + PATIENCE;
+            state = seat.queue.state();
+            while state.goes_on && state.over() < own {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Ok(Turn::Alone);
+                }
+                let waited = seat.queue.over.wait_timeout(state, left);
+                (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             }
-            let waited = seat.queue.over.wait_timeout(state, left);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.over() >= own {
-            return Ok(state.rows.clone().map_or(Turn::Alone, Turn::Shared));
+            if state.over() >= own {
+                return Ok(state.rows.clone().map_or(Turn::Alone, Turn::Shared));
+            }
         }
         state.begin();
         drop(state);

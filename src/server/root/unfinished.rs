@@ -84,12 +84,18 @@ impl Names {
         let partial = self.partial();
         for _ in 0..LOOKS {
             match opened(dir, &partial)? {
-                Some((file, Lock::Taken)) if is_cut(&file, dir, &partial)? => {
-                    return touched(file).map(|file| Some((file, partial)));
-                }
-                Some((file, Lock::Unknown)) if is_cut(&file, dir, &partial)? => {
-                    // Only one can give it another name. Before that, lest the sweep take it for long dead.
-                    let (file, name) = (touched(file)?, unguessed()?);
+                // Whoever writes to it lets go of it now, or else goes on.
+                Some((file, lock)) if lock == Lock::Others || !is_at(&file, dir, &partial) => {}
+                Some((file, lock)) if file.metadata()?.len() > 0 => {
+                    // As if it were written to now, lest the sweep take it for long dead.
+                    let file = file.into_std();
+                    file.set_modified(SystemTime::now())?;
+                    let file = File::from_std(file);
+                    if lock == Lock::Taken {
+                        return Ok(Some((file, partial)));
+                    }
+                    // Only one can give it another name.
+                    let name = unguessed()?;
                     match dir.rename(&partial, dir, &name) {
                         Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                         renamed => renamed?,
@@ -99,8 +105,6 @@ impl Names {
                     }
                     dir.rename(&name, dir, &partial)?;
                 }
-                // Whoever writes to it lets go of it now, or else goes on.
-                Some((file, lock)) if lock == Lock::Others || !is_at(&file, dir, &partial) => {}
                 // Nothing, or nothing in it.
                 found => {
                     drop(found);
@@ -130,28 +134,27 @@ impl Names {
     /// Keeps what is left of an upload beside the first, if anything is.
     pub(super) fn adopt(&self, dir: &Dir) -> io::Result<bool> {
         for number in 0..NUMBERED {
-            let temporary = self.temporary(number);
-            if let Some(_held) = cut(dir, &temporary)? {
-                return match self.keep(dir, &temporary) {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
-                    kept => kept.map(|()| true),
-                };
+            if self.adopt_one(dir, &self.temporary(number))? {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn adopt_one(&self, dir: &Dir, temporary: &str) -> io::Result<bool> {
+        let Some(_held) = cut(dir, temporary)? else {
+            return Ok(false);
+        };
+        match self.keep(dir, temporary) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
+            kept => kept.map(|()| true),
+        }
     }
 }
 
 /// Keeps what is left of an upload beside the first one of its name, if it was cut.
 pub(super) fn adopt(dir: &Dir, temporary: &str) -> io::Result<bool> {
-    let Some(names) = Names::of(temporary) else {
-        return Ok(false);
-    };
-    let found = cut(dir, temporary)?;
-    if found.is_some() {
-        names.keep(dir, temporary)?;
-    }
-    Ok(found.is_some())
+    Names::of(temporary).map_or(Ok(false), |names| names.adopt_one(dir, temporary))
 }
 
 /// An unfinished upload that is not known to be written to. As long as it is held, nobody begins to.
@@ -223,18 +226,6 @@ fn opened(dir: &Dir, name: &str) -> io::Result<Option<(File, Lock)>> {
         Err(_) => Lock::Unknown,
     };
     Ok(Some((file, lock)))
-}
-
-/// Whether there is something in a file of this name to go on from.
-fn is_cut(file: &File, dir: &Dir, name: &str) -> io::Result<bool> {
-    Ok(file.metadata()?.len() > 0 && is_at(file, dir, name))
-}
-
-/// As if it were written to now.
-fn touched(file: File) -> io::Result<File> {
-    let file = file.into_std();
-    file.set_modified(SystemTime::now())?;
-    Ok(File::from_std(file))
 }
 
 /// A name that no other upload has.
