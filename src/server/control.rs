@@ -2,7 +2,7 @@
 
 use crate::protocol::reply::Reply;
 use crate::protocol::{Line, Lines, MAX_LINE};
-use crate::stream::{self, Stream};
+use crate::stream::{self, Stream, timed_out};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -56,9 +56,6 @@ impl Control {
     /// Takes over a connection. `idle` is how long it may take the client to send a command.
     pub(super) fn new(stream: Stream, idle: Duration) -> io::Result<Self> {
         stream.socket().set_write_timeout(Some(idle))?;
-        stream.socket().set_nodelay(true)?;
-        // ABOR may come as urgent data (RFC 959 §4.1.3): it then stands in the stream like any other byte.
-        socket2::SockRef::from(stream.socket()).set_out_of_band_inline(true)?;
         let input = Input {
             stream,
             idle,
@@ -275,22 +272,31 @@ struct Input {
 #[derive(Debug, Clone, Copy)]
 enum Wait {
     No,
-    /// The socket's own time-out bounds each read, and this instant bounds them all: a client that sends a byte now
-    /// and then does not stay for ever.
+    /// Until then, however many reads that takes: a client that sends a byte now and then does not stay for ever.
     Until(Instant),
-    /// The same before the login, when the socket's time-out is kept to this instant as well, and the bytes are counted.
+    /// The same before the login, when the bytes are counted.
     Stranger(Instant),
 }
 
 impl Input {
-    /// Has a read wait for `limit` at the most, or for an eighth more: then the system need not be told each time that there is
-    /// less left.
-    fn wait_for(&mut self, limit: Duration) -> io::Result<()> {
-        if !(limit..=limit.saturating_add(limit / 8)).contains(&self.limit) {
-            self.stream.socket().set_read_timeout(Some(limit))?;
-            self.limit = limit;
+    /// Reads, and waits until then or for an eighth longer. The system is told only if the socket's time-out is longer, or has
+    /// passed too early.
+    fn read_until(&mut self, deadline: Instant, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut is_short = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            if is_short || self.limit > left + left / 8 {
+                self.stream.socket().set_read_timeout(Some(left))?;
+                self.limit = left;
+            }
+            match self.stream.read(buffer) {
+                Err(error) if timed_out(&error) => is_short = true,
+                read => return read,
+            }
         }
-        Ok(())
     }
 }
 
@@ -298,21 +304,12 @@ impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self.wait {
             Wait::No => self.stream.read_now(buffer),
-            Wait::Until(deadline) | Wait::Stranger(deadline) if Instant::now() >= deadline => {
-                Err(io::ErrorKind::TimedOut.into())
-            }
-            Wait::Until(_) => {
-                self.wait_for(self.idle)?;
-                self.stream.read(buffer)
-            }
+            Wait::Until(deadline) => self.read_until(deadline, buffer),
             Wait::Stranger(_) if self.strange > MAX_BEFORE_LOGIN => {
                 Err(io::ErrorKind::QuotaExceeded.into())
             }
             Wait::Stranger(deadline) => {
-                // None at all would be an error.
-                let left = deadline.saturating_duration_since(Instant::now());
-                self.wait_for(left.max(Duration::from_millis(1)))?;
-                let read = self.stream.read(buffer);
+                let read = self.read_until(deadline, buffer);
                 self.strange += read.as_ref().map_or(0, |&count| count);
                 read
             }

@@ -3,12 +3,9 @@
 use super::{Config, TlsMode, inherited};
 use anyhow::{Result, anyhow, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
-use std::array;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
-use std::iter;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -23,132 +20,109 @@ pub(super) enum Entrance {
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// How many connections of one entrance are accepted before the others are looked at.
-const AT_ONCE: usize = 16;
-/// How many listeners there may be.
-const MOST: usize = 8;
+/// How long a thread waits in one go for the next client, where others wait, too.
+pub(super) const TURN: Duration = Duration::from_secs(1);
 
-/// The listeners of control connections, at least one of them for those in clear.
+/// A listener of control connections, at which any number of threads may wait.
 #[derive(Debug)]
-pub(super) struct Entrances(Vec<(Entrance, TcpListener)>);
-
-/// A client that has come, or why it could not be let in.
-type Accepted = (Entrance, io::Result<(TcpStream, SocketAddr)>);
-
-/// At which listeners somebody waits.
-#[derive(Debug)]
-pub(super) struct Ready([bool; MOST]);
-
-/// What a wait has ended with.
-#[derive(Debug)]
-pub(super) enum Woken {
-    /// Something can be read at `stop`.
-    Stop,
-    /// Something can be read at `reload`.
-    Reload,
-    /// Somebody has come, or nobody in time.
-    Clients(Ready),
+pub(super) struct Door {
+    pub(super) entrance: Entrance,
+    listener: TcpListener,
+    /// Whether it outlives the server, for the next one: then it cannot be shut, and whoever waits has to be told otherwise.
+    stays_open: bool,
 }
 
-impl Entrances {
-    /// Listens, or takes what whoever started the server listens on for it. Either kind takes the place of the address that
-    /// was configured for that kind.
-    ///
-    /// # Errors
-    /// An address cannot be listened on, or what was passed on is of no use; the text says why and what to do.
-    pub(super) fn open(config: &Config) -> Result<Self> {
-        let mut all = inherited::listeners()?;
-        let has = |all: &[(Entrance, _)], kind| all.iter().any(|(entrance, _)| *entrance == kind);
-        ensure!(
-            config.tls.mode != TlsMode::Off || !has(&all, Entrance::Tls),
-            "a listener called {} was passed on, and --tls is off",
-            inherited::TLS
-        );
-        if !has(&all, Entrance::Plain) {
-            all.push((Entrance::Plain, open(config.address, "--port")?));
-        }
-        if let Some(address) = config.tls_address
-            && !has(&all, Entrance::Tls)
-        {
-            all.push((Entrance::Tls, open(address, "--implicit-tls-port")?));
-        }
-        ensure!(
-            all.len() <= MOST,
-            "{} listeners are too many, the server takes {MOST}",
-            all.len()
-        );
-        Ok(Self(all))
-    }
+/// What a client has come in on, or why none has: `WouldBlock` where none came in time.
+pub(super) type Accepted = io::Result<(TcpStream, SocketAddr)>;
 
-    /// Where connections begin in clear.
-    pub(super) fn address(&self) -> io::Result<SocketAddr> {
-        let address = self.first(Entrance::Plain)?;
-        address.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    /// Where connections begin with TLS.
-    pub(super) fn tls_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.first(Entrance::Tls)
-    }
-
-    fn first(&self, kind: Entrance) -> io::Result<Option<SocketAddr>> {
-        let mut all = self.0.iter();
-        all.find(|(entrance, _)| *entrance == kind)
-            .map(|(_, listener)| listener.local_addr())
-            .transpose()
-    }
-
-    /// Waits for clients, no longer than `limit`, or for something to read at `stop` or `reload`. It keeps nothing on the heap
-    /// meanwhile, which would hold in place all that sessions have had below it.
-    ///
-    /// # Errors
-    /// The listeners failed for good.
-    pub(super) fn wait(
-        &self,
-        stop: impl AsFd,
-        reload: impl AsFd,
-        limit: Option<Duration>,
-    ) -> io::Result<Woken> {
-        let (stop, reload) = (stop.as_fd(), reload.as_fd());
-        let mut watched: [PollFd<'_>; 2 + MOST] = array::from_fn(|n| {
-            let entrance = |n: usize| self.0.get(n).map(|(_, listener)| listener.as_fd());
-            let watched = match n {
-                0 => stop,
-                1 => reload,
-                // Where there are fewer entrances, what is watched twice.
-                n => entrance(n - 2).unwrap_or(stop),
-            };
-            PollFd::from_borrowed_fd(watched, PollFlags::IN)
-        });
-        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        match rustix::event::poll(&mut watched, limit.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let is_ready = |n: usize| !watched[n].revents().is_empty();
-        if is_ready(0) {
-            return Ok(Woken::Stop);
-        }
-        if is_ready(1) {
-            return Ok(Woken::Reload);
-        }
-        Ok(Woken::Clients(Ready(array::from_fn(|n| is_ready(n + 2)))))
-    }
-
-    /// Takes those who have come to each entrance, but no more than [`AT_ONCE`], so that none keeps the others waiting. The last
-    /// of an entrance may be that nobody else is there.
-    pub(super) fn accept(&self, ready: &Ready) -> impl Iterator<Item = Accepted> {
-        let ready = self.0.iter().zip(ready.0).filter(|(_, ready)| *ready);
-        ready.flat_map(|((entrance, socket), _)| {
-            let mut goes_on = true;
-            let next = move || {
-                let accepted = std::mem::replace(&mut goes_on, false).then(|| socket.accept())?;
-                goes_on = accepted.is_ok();
-                Some((*entrance, accepted))
-            };
-            iter::from_fn(next).take(AT_ONCE)
+impl Door {
+    /// One that the server opens, and shuts.
+    pub(super) fn open(entrance: Entrance, address: SocketAddr, flag: &str) -> Result<Self> {
+        let listener = listen(address).map_err(|error| refused(address, flag, &error))?;
+        Ok(Self {
+            entrance,
+            listener,
+            stays_open: false,
         })
     }
+
+    /// One that was open before.
+    ///
+    /// # Errors
+    /// It does not take what connections are to have from it.
+    pub(super) fn passed_on(entrance: Entrance, listener: TcpListener) -> io::Result<Self> {
+        // What another process does with it must not keep a thread here that is to end.
+        listener.set_nonblocking(true)?;
+        bequeath(&SockRef::from(&listener))?;
+        Ok(Self {
+            entrance,
+            listener,
+            stays_open: true,
+        })
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Waits for the next client: for a [`TURN`], or, for whoever waits `alone`, until one comes or something can be read at
+    /// `stop`.
+    ///
+    /// The system wakes one of those who wait to accept, and all of those who poll. And it gives out a descriptor before it waits
+    /// to accept, so that where there are none more this says so though nobody has come, unless it was polled before.
+    pub(super) fn accept(&self, alone: bool, stop: &impl AsFd) -> Accepted {
+        if alone || self.stays_open {
+            let mut watched = [
+                PollFd::new(&self.listener, PollFlags::IN),
+                PollFd::new(stop, PollFlags::IN),
+            ];
+            let turn = Timespec::try_from(TURN).ok().filter(|_| !alone);
+            rustix::event::poll(&mut watched, turn.as_ref())?;
+            if watched[0].revents().is_empty() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+        self.listener.accept()
+    }
+
+    /// Lets nobody in any more, and wakes those who wait. What was passed on goes on to listen.
+    pub(super) fn shut(&self) {
+        if !self.stays_open {
+            // Where the system cannot do this, they wake when their turn is over.
+            let _ = SockRef::from(&self.listener).shutdown(Shutdown::Read);
+        }
+    }
+}
+
+/// Listens, or takes what whoever started the server listens on for it. Either kind takes the place of the address that
+/// was configured for that kind. At least one of the doors is for connections in clear.
+///
+/// # Errors
+/// An address cannot be listened on, or what was passed on is of no use; the text says why and what to do.
+pub(super) fn open(config: &Config) -> Result<Vec<Door>> {
+    let mut doors = inherited::doors()?;
+    let has = |doors: &[Door], kind| doors.iter().any(|door| door.entrance == kind);
+    ensure!(
+        config.tls.mode != TlsMode::Off || !has(&doors, Entrance::Tls),
+        "a listener called {} was passed on, and --tls is off",
+        inherited::TLS
+    );
+    if !has(&doors, Entrance::Plain) {
+        doors.push(Door::open(Entrance::Plain, config.address, "--port")?);
+    }
+    if let Some(address) = config.tls_address
+        && !has(&doors, Entrance::Tls)
+    {
+        doors.push(Door::open(Entrance::Tls, address, "--implicit-tls-port")?);
+    }
+    Ok(doors)
+}
+
+/// The address of the first of these doors that is of this kind.
+pub(super) fn address(doors: &[Door], kind: Entrance) -> io::Result<Option<SocketAddr>> {
+    let first = doors.iter().find(|door| door.entrance == kind);
+    first.map(Door::address).transpose()
 }
 
 /// Whether the address could be listened on, which is not done.
@@ -159,10 +133,6 @@ pub(super) fn probe(address: SocketAddr, flag: &str) -> Result<()> {
     bind(address)
         .map(drop)
         .map_err(|error| refused(address, flag, &error))
-}
-
-fn open(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    listen(address).map_err(|error| refused(address, flag, &error))
 }
 
 fn refused(address: SocketAddr, flag: &str, error: &io::Error) -> anyhow::Error {
@@ -179,6 +149,8 @@ fn refused(address: SocketAddr, flag: &str, error: &io::Error) -> anyhow::Error 
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = bind(address)?;
+    bequeath(&SockRef::from(&socket))?;
+    socket.set_read_timeout(Some(TURN))?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -194,7 +166,13 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Sets what each connection takes over from its listener.
+fn bequeath(listener: &SockRef<'_>) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?;
+    // ABOR may come as urgent data (RFC 959 §4.1.3): it then stands in the stream like any other byte.
+    listener.set_out_of_band_inline(true)
 }

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 /// How much has to be freed at once for glibc to look at the rest, in bytes.
 const AT_ONCE: usize = 64 * 1024;
 /// More sessions than this at a time are a crowd.
-const CROWD: usize = 256;
+const CROWD: usize = 128;
 /// No more than so many are left of it when what it had is given back.
 const FEW: usize = CROWD / 8;
-/// How often it is looked whether a crowd has gone.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the first step waits for the next.
+const PAUSE: Duration = Duration::from_secs(1);
 /// In how many steps what it had is given back: within half a minute.
 const STEPS: u32 = 8;
 /// A stack, in bytes, that is larger than all those together that glibc keeps for threads to come (40 MiB). Of it only a
@@ -46,17 +46,17 @@ pub(super) enum Crowd {
 }
 
 impl Crowd {
-    /// Gives back what a crowd has left behind, step by step, once it has gone. Returns when to look again; who looks before
-    /// that changes nothing by it.
+    /// Gives back what a crowd has left behind, step by step, once it has gone. It is to look every second or so,
+    /// at the most sessions that there have been since.
     ///
     /// What keeps memory is a stack that waits for a next thread, some forty MiB of which glibc keeps: with each there is a
     /// piece of the heap, which lies wherever the heap ended when the thread began, and nothing below it goes back to the
     /// system. All of them go when a thread ends whose stack is larger than they are together; and its own goes at the end of
     /// one more, which begins when the heap is small again. Threads of sessions may take a while to end, hence more rounds.
-    pub(super) fn look(&mut self, sessions: usize, now: Instant) -> Option<Duration> {
+    pub(super) fn look(&mut self, most: usize, now: Instant) {
         *self = match *self {
-            _ if sessions > CROWD => Self::Here,
-            Self::Here if sessions <= FEW => Self::Gone(0, now + LOOK_EVERY),
+            _ if most > CROWD => Self::Here,
+            Self::Here if most <= FEW => Self::Gone(0, now + PAUSE),
             Self::Gone(steps, due) if due <= now => {
                 tidy();
                 if steps.is_multiple_of(2) {
@@ -66,16 +66,11 @@ impl Crowd {
                 }
                 match steps + 1 {
                     STEPS => Self::None,
-                    steps => Self::Gone(steps, now + LOOK_EVERY * 2_u32.pow(steps / 2)),
+                    steps => Self::Gone(steps, now + PAUSE * 2_u32.pow(steps / 2)),
                 }
             }
             other => other,
         };
-        match *self {
-            Self::None => None,
-            Self::Here => Some(LOOK_EVERY),
-            Self::Gone(_, due) => Some(due.saturating_duration_since(now)),
-        }
     }
 }
 
@@ -129,24 +124,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_comes_behind_a_crowd_does_not_hurry_it_away() {
+    fn who_looks_often_does_not_hurry_it() {
         let mut crowd = Crowd::default();
         let mut now = Instant::now();
-        assert_eq!(crowd.look(CROWD, now), None);
-        assert_eq!(crowd.look(CROWD + 1, now), Some(LOOK_EVERY));
-        assert_eq!(crowd.look(FEW + 1, now), Some(LOOK_EVERY));
-        let mut wait = crowd.look(FEW, now);
+        let mut look = |sessions, now| {
+            crowd.look(sessions, now);
+            crowd
+        };
+        assert!(matches!(look(CROWD, now), Crowd::None));
+        assert!(matches!(look(CROWD + 1, now), Crowd::Here));
+        assert!(matches!(look(FEW + 1, now), Crowd::Here));
         let gone = now;
-        for steps in 1..=STEPS {
-            let left = wait.unwrap();
-            let early = now + left / 2;
+        for steps in 0..STEPS {
+            let Crowd::Gone(taken, due) = look(FEW, now) else {
+                panic!("over after {steps} steps");
+            };
+            assert_eq!(taken, steps);
+            let early = now + (due - now) / 2;
             for _ in 0..100 {
-                assert_eq!(crowd.look(FEW, early), Some(left - left / 2));
+                assert!(matches!(look(FEW, early), Crowd::Gone(taken, _) if taken == steps));
             }
-            now += left;
-            wait = crowd.look(FEW, now);
-            assert_eq!(wait.is_none(), steps == STEPS, "after {steps} steps");
+            now = due;
         }
+        assert!(matches!(look(FEW, now), Crowd::None));
         assert_eq!(now - gone, Duration::from_secs(30));
     }
 }

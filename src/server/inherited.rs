@@ -1,11 +1,10 @@
 //! Listeners that whoever started the server has opened for it: systemd's socket activation, `sd_listen_fds(3)`. They outlive
 //! the server, and so nobody is refused while it starts anew.
 
-use super::entrance::Entrance;
+use super::entrance::{Door, Entrance};
 use anyhow::{Context, Result, ensure};
 use listenfd::ListenFd;
 use rustix::net::sockopt;
-use std::net::TcpListener;
 
 /// What a listener is called whose connections begin with TLS (`FileDescriptorName=`). All others begin in clear.
 pub(super) const TLS: &str = "ftps";
@@ -15,11 +14,11 @@ pub(super) const TLS: &str = "ftps";
 ///
 /// # Errors
 /// Something else than a TCP socket that listens was passed on.
-pub(super) fn listeners() -> Result<Vec<(Entrance, TcpListener)>> {
+pub(super) fn doors() -> Result<Vec<Door>> {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
     let mut passed_on = ListenFd::from_env();
-    let mut listeners = Vec::new();
+    let mut doors = Vec::new();
     for index in 0..passed_on.len() {
         let entrance = match names.next() {
             Some(TLS) => Entrance::Tls,
@@ -31,10 +30,10 @@ pub(super) fn listeners() -> Result<Vec<(Entrance, TcpListener)>> {
         let Some(listener) = taken else { continue };
         let listens = sockopt::socket_acceptconn(&listener).with_context(useless)?;
         ensure!(listens, "{}: it does not listen", useless());
-        listener.set_nonblocking(true).with_context(useless)?;
-        let address = listener.local_addr().with_context(useless)?;
+        let door = Door::passed_on(entrance, listener).with_context(useless)?;
+        let address = door.address().with_context(useless)?;
         log::info!("{address} was listened on before the server started");
-        listeners.push((entrance, listener));
+        doors.push(door);
     }
-    Ok(listeners)
+    Ok(doors)
 }

@@ -1,13 +1,15 @@
 //! The server: a thread for each client, a fresh listener for each transfer.
 //!
-//! - A client comes in: `entrance` (or `inherited`), `sessions` (its place), `threads`, `proxy` (who it is behind a balancer),
-//!   `session` (the command loop), `control` (its lines and replies), `guard` (may it?), `dispatch` (which handler).
+//! - A client comes in: `entrance` (or `inherited`), `threads` (one of them takes it), `admission`, `sessions` (its place), `proxy`
+//!   (who it is behind a balancer), `session` (the command loop), `control` (its lines and replies), `guard` (may it?), `dispatch`
+//!   (which handler).
 //! - Handlers: `login`, `protection`, `info`, `files`, `checksum`, `ports`, `listing` and `glob`, `content`.
 //! - A transfer: `transfer`, `data`, `watch` (the control connection meanwhile), `ascii`, `public` (what 227 says), `failure`.
 //! - What it serves and whom: `root`, `users`, `tls`.
 //! - From start to end: `config`, `checks`, `metadata`, `sandbox`, `sweeper`, `heap`, `phase`, `drain`.
 //! - To be seen: `record` (the log), `status`, `metrics`, both answered by a `desk`, and `notice` (systemd).
 
+mod admission;
 mod ascii;
 mod checks;
 mod checksum;
@@ -60,11 +62,10 @@ pub use tls::{CertificateFiles, CloseNotify, DataResumption, TlsMode, TlsOptions
 pub use users::{Access, Broken, Permissions, UserCommand, account_names};
 
 use crate::copy::Pace;
-use crate::protocol::reply::{Reply, ReplyCode};
 use anyhow::{Context, Result};
 use checksum::Checksums;
 use data::{Lanes, PortQueue};
-use entrance::{Entrance, Entrances, Woken};
+use entrance::{Door, Entrance};
 use heap::Crowd;
 use listing::Readings;
 use metrics::{Exporter, Metrics};
@@ -72,13 +73,14 @@ use notice::{Busy, Notice};
 use phase::Phase;
 use public::Public;
 use root::Root;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use sessions::Sessions;
 use status::Status;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 use sweeper::Sweeper;
 use threads::Threads;
@@ -88,7 +90,7 @@ use users::Users;
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
-    entrances: Entrances,
+    doors: Vec<Door>,
     shared: Arc<Shared>,
     sweeper: Sweeper,
     notice: Notice,
@@ -119,8 +121,8 @@ pub(crate) struct Shared {
     pace: Arc<Pace>,
 }
 
-/// How long the accept loop rests when the system has no descriptor or memory for another connection.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+/// How often a server looks after itself.
+const TICK: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
@@ -134,7 +136,7 @@ impl Server {
         })?;
         let users = Users::new(config.users.as_deref(), config.limits.hash_jobs)?;
         let tls = Tls::open(&config.tls)?;
-        let entrances = Entrances::open(&config)?;
+        let doors = entrance::open(&config)?;
         let metrics = config.metrics.map(Exporter::listen).transpose()?;
         let status = status::Place::take(config.tls.state.as_deref());
         let pace = Arc::new(Pace::default());
@@ -170,7 +172,7 @@ impl Server {
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
         let status = status.map(|place| Status::start(place, &shared));
         Ok(Self {
-            entrances,
+            doors,
             sweeper,
             notice,
             status: status
@@ -186,7 +188,8 @@ impl Server {
     /// # Errors
     /// The system does not say.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.entrances.address()
+        let address = entrance::address(&self.doors, Entrance::Plain)?;
+        address.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Where the server listens for connections that begin with TLS, if it does.
@@ -194,7 +197,7 @@ impl Server {
     /// # Errors
     /// The system does not say.
     pub fn local_tls_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.entrances.tls_address()
+        entrance::address(&self.doors, Entrance::Tls)
     }
 
     /// The SHA-256 of the server's certificate as `SHA256:AB:CD:…`, if there is TLS.
@@ -220,7 +223,7 @@ impl Server {
     /// and so does the server where it would have to begin anew: with its addresses, folders, files and sandbox.
     ///
     /// # Errors
-    /// The listener failed for good.
+    /// The system has no room for a thread at each listener, or does not let this one wait.
     pub fn run(
         self,
         mut stop: &UnixStream,
@@ -228,7 +231,7 @@ impl Server {
         mut settings: impl FnMut() -> Option<Config>,
     ) -> io::Result<()> {
         let Self {
-            entrances,
+            doors,
             shared,
             sweeper: _sweeper,
             mut notice,
@@ -237,48 +240,45 @@ impl Server {
         } = self;
         let exporter = metrics.map(|listener| Exporter::start(listener, &shared));
         let _exporter = exporter.transpose()?;
-        let threads = Threads::default();
+        let threads = Threads::start(doors, &shared)?;
         let mut crowd = Crowd::default();
         notice.ready(shared.busy());
         loop {
-            let look = crowd.look(shared.sessions.count(), Instant::now());
-            let limit = notice.busy(|| shared.busy()).into_iter().chain(look).min();
-            let come = match entrances.wait(stop, reload, limit)? {
-                Woken::Stop => break,
-                Woken::Reload => {
-                    let _ = reload.read(&mut [0])?;
-                    notice.reloading(shared.busy());
-                    if let Some(config) = settings() {
-                        shared.adopt(config);
-                    }
-                    shared.users.reload();
-                    shared.tls.reread();
-                    shared.public.ask(&shared.config());
-                    notice.ready(shared.busy());
-                    continue;
+            notice.busy(|| shared.busy());
+            crowd.look(shared.sessions.peak(), Instant::now());
+            let (told_to_stop, told_to_reload) = told(stop, reload)?;
+            if told_to_stop {
+                break;
+            }
+            if told_to_reload {
+                let _ = reload.read(&mut [0])?;
+                notice.reloading(shared.busy());
+                if let Some(config) = settings() {
+                    shared.adopt(config);
                 }
-                Woken::Clients(come) => come,
-            };
-            for (entrance, accepted) in entrances.accept(&come) {
-                match accepted {
-                    Ok((socket, peer)) => Shared::admit(&shared, &threads, socket, peer, entrance),
-                    Err(error) => match error.kind() {
-                        io::ErrorKind::WouldBlock
-                        | io::ErrorKind::Interrupted
-                        | io::ErrorKind::ConnectionAborted => {}
-                        _ => {
-                            log::error!("cannot accept a connection: {error}");
-                            thread::sleep(EXHAUSTED_PAUSE);
-                        }
-                    },
-                }
+                shared.users.reload();
+                shared.tls.reread();
+                shared.public.ask(&shared.config());
+                notice.ready(shared.busy());
             }
         }
         let _ = stop.read(&mut [0])?;
-        drop((entrances, threads));
+        drop(threads);
         shared.drain(stop, &mut notice);
         Ok(())
     }
+}
+
+/// Whether something can be read at `stop` and at `reload`. Waits for that, but no longer than a second.
+fn told(stop: &UnixStream, reload: &UnixStream) -> io::Result<(bool, bool)> {
+    let mut watched = [stop, reload].map(|told| PollFd::new(told, PollFlags::IN));
+    let tick = Timespec::try_from(TICK).ok();
+    match rustix::event::poll(&mut watched, tick.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let [stop, reload] = watched.map(|told| !told.revents().is_empty());
+    Ok((stop, reload))
 }
 
 /// Raises the limit of open descriptors as far as the system lets, since each session needs one. Returns the limit.
@@ -298,63 +298,6 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 }
 
 impl Shared {
-    /// Gives a client its thread, or a 421.
-    fn admit(
-        shared: &Arc<Self>,
-        threads: &Threads,
-        socket: TcpStream,
-        peer: SocketAddr,
-        entrance: Entrance,
-    ) {
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let socket = Arc::new(socket);
-        let mut limits = shared.config().limits;
-        let is_balancer = shared.is_balancer(peer.ip());
-        if is_balancer {
-            // Whose the connection is shows later.
-            limits.clients_per_address = usize::MAX;
-        }
-        let refusal = match shared.sessions.enter(&limits, peer, &socket) {
-            Ok(mut place) => {
-                let socket = Arc::clone(&socket);
-                let shared = Arc::clone(shared);
-                let started = threads.run(move || {
-                    let client = match is_balancer {
-                        true => shared.identify(&socket, peer, &mut place),
-                        false => Some(Ok(false)),
-                    };
-                    match client {
-                        Some(Ok(proxied)) => {
-                            session::run(&shared, place.live(), socket, proxied, entrance);
-                        }
-                        Some(Err((peer, refusal))) => shared.refuse(&socket, peer, refusal),
-                        None => {}
-                    }
-                });
-                match started {
-                    Ok(()) => return,
-                    Err(error) => {
-                        log::error!("cannot start a thread: {error}");
-                        "The server has no room for another session".to_owned()
-                    }
-                }
-            }
-            Err(refusal) => refusal,
-        };
-        shared.refuse(&socket, peer, refusal);
-    }
-
-    /// Tells a client that it may not come in.
-    #[inline(never)]
-    fn refuse(&self, mut socket: &TcpStream, peer: SocketAddr, refusal: String) {
-        metrics::count(&self.metrics.refused);
-        log::warn!(peer:% = peer; "{peer} refused: {refusal}");
-        let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
-        // One small write to a new connection does not block, and if it fails nobody is there to be told.
-        let _ = socket.write_all(reply.to_string().as_bytes());
-        control::part(socket, Duration::ZERO);
-    }
-
     /// How much is going on.
     fn busy(&self) -> Busy {
         Busy {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The variable that says where the service manager listens.
 const VARIABLE: &str = "NOTIFY_SOCKET";
 /// How often it is told how busy the server is, at the most.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(500);
 /// How long it may take to take what it must know.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -75,20 +75,17 @@ impl Notice {
         self.must(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={within}"), busy);
     }
 
-    /// Tells how busy the server is, if that has changed and it was not told a moment ago. Returns when to do so again, where
-    /// something may change though nobody comes.
-    pub(super) fn busy(&mut self, busy: impl FnOnce() -> Busy) -> Option<Duration> {
-        self.socket.as_ref()?;
+    /// Tells how busy the server is, if that has changed and it was not told a moment ago.
+    pub(super) fn busy(&mut self, busy: impl FnOnce() -> Busy) {
+        if self.socket.is_none() || self.told_at.elapsed() < PAUSE {
+            return;
+        }
         let busy = busy();
-        if busy != self.told && self.told_at.elapsed() >= PAUSE {
+        if busy != self.told {
             // One that does not take it now is told of the next change.
             let _ = self.send(&self.status(busy), SendFlags::DONTWAIT);
             self.note(busy);
         }
-        if busy != self.told {
-            return Some(PAUSE.saturating_sub(self.told_at.elapsed()));
-        }
-        (busy != Busy::default()).then_some(PAUSE)
     }
 
     fn must(&mut self, state: &str, busy: Busy) {

@@ -38,9 +38,9 @@ impl Shared {
     pub(super) fn identify(
         &self,
         socket: &TcpStream,
-        from: SocketAddr,
         place: &mut Place,
     ) -> Option<Result<bool, (SocketAddr, String)>> {
+        let from = place.live().peer;
         let deadline = Instant::now() + PATIENCE;
         let source = match Header::read(&mut InTime { socket, deadline }) {
             Ok(Header::Proxied { source, .. }) => {

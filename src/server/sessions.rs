@@ -19,6 +19,8 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct Open {
     last: u64,
+    /// The most at a time since [`Sessions::peak`] was asked.
+    most: usize,
     live: BTreeMap<u64, Arc<Live>>,
     addresses: BTreeMap<IpAddr, usize>,
 }
@@ -82,6 +84,7 @@ impl Sessions {
         let number = open.last;
         let live = Live::new(number, peer, Arc::clone(socket));
         open.live.insert(number, Arc::clone(&live));
+        open.most = open.most.max(open.live.len());
         Ok(Place {
             sessions: Arc::clone(self),
             live,
@@ -91,6 +94,13 @@ impl Sessions {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.open().live.len()
+    }
+
+    /// The most that there have been at a time since this was last asked.
+    pub(super) fn peak(&self) -> usize {
+        let mut open = self.open();
+        let now = open.live.len();
+        std::mem::replace(&mut open.most, now)
     }
 
     /// How many there have been.

@@ -1,185 +1,424 @@
-//! The threads of control connections: one for each, and one whose connection has ended waits a little for the next.
+//! The threads of control connections: one for each. Whoever has served a client waits for the next one for a while.
 //!
-//! To start and end a thread takes half of what all of a login takes: its stack with a guard, and another one for signals, are
-//! made and thrown away.
+//! A keeper at each door waits while nobody else does, and has a new thread serve the client that comes. To start and end one
+//! takes half of what all of a login takes: its stack with a guard, and another one for signals, are made and thrown away. So a
+//! thread whose client has left waits at the door itself, and the system gives clients to those who wait: no thread has to wake
+//! another. Keepers live as long as the server, since each thread has a piece of the heap taken up that it was started on, and
+//! nothing below that goes back to the system.
 
+use super::entrance::{Door, Entrance, TURN};
 use super::heap;
-use std::collections::VecDeque;
-use std::fmt;
+use crate::stream::timed_out;
 use std::io;
+use std::mem;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The stack of a thread, in bytes. Only what is touched of it takes up memory.
 const STACK: usize = 256 * 1024;
-/// How long a thread waits for a next connection.
-const REST: Duration = Duration::from_secs(1);
-/// How many do so at a time: with 64, and an age of ten seconds, a crowd left two MiB more behind than it had found.
-const MOST_RESTING: usize = 8;
+/// How many wait at a door beside its keeper: with 64, and an age of ten seconds, a crowd left two MiB more behind than it had
+/// found.
+const MOST_WAITING: usize = 8;
 /// At which age a thread waits for none any more: the piece of the heap that goes with it holds in place what is below it.
 const OLD: Duration = Duration::from_secs(2);
+/// How long a keeper rests when the system has no descriptor or memory for another connection.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+/// How long nobody waits before the keeper does: where many come and go, somebody is back within that time.
+const GRACE: Duration = Duration::from_millis(2);
+/// How long the last of those who wait may take to go.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-type Work = Box<dyn FnOnce() + Send>;
+/// What is done with the clients.
+pub(super) trait Host: Send + Sync + 'static {
+    /// A client that was let in.
+    type Guest: Send;
 
-/// Threads that each serve one connection at a time. Those that rest end when this is dropped, the others behind their work.
-#[derive(Debug, Default)]
-pub(super) struct Threads(Arc<Pool>);
+    /// Lets a client in, which must take no time, or does not.
+    fn admit(&self, entrance: Entrance, socket: TcpStream, peer: SocketAddr)
+    -> Option<Self::Guest>;
 
-#[derive(Debug, Default)]
-struct Pool {
-    state: Mutex<State>,
-    news: Condvar,
+    /// Serves a client until it leaves.
+    fn serve(&self, guest: Self::Guest);
+
+    /// Sends a client away again for whom there is no thread.
+    fn send_away(&self, guest: Self::Guest, error: &io::Error);
 }
 
-#[derive(Default)]
+/// The threads at some doors. When this has been dropped, nobody waits and no door is open any more; those who serve end
+/// behind their clients.
+#[derive(Debug)]
+pub(super) struct Threads<H> {
+    posts: Vec<Arc<Post<H>>>,
+    keepers: Vec<JoinHandle<()>>,
+    /// Its end tells those who wait.
+    stop: Option<UnixStream>,
+}
+
+/// A door, and those who wait at it.
+#[derive(Debug)]
+struct Post<H> {
+    door: Door,
+    host: Arc<H>,
+    stopped: Arc<UnixStream>,
+    state: Mutex<State>,
+    /// Nobody waits any more, beside the keeper.
+    deserted: Condvar,
+}
+
+/// One of those who wait at it beside the keeper, for as long as this lives.
+struct Waiting<'p, H>(&'p Post<H>);
+
+#[derive(Debug, Default)]
 struct State {
-    /// What has yet to be taken up by one of those that wait.
-    handed: VecDeque<Work>,
-    /// How many wait beyond those for whom there is something.
-    resting: usize,
+    /// How many wait beside the keeper.
+    waiting: usize,
+    /// Whether the keeper has to be told when that is none any more.
+    keeper_rests: bool,
     is_closed: bool,
 }
 
-impl Threads {
-    /// Has the work done by a thread that rests, or by a new one.
+impl<H: Host> Threads<H> {
+    /// Has a keeper wait at each of the doors.
     ///
     /// # Errors
-    /// The system has no room for another thread. The work is dropped.
-    pub(super) fn run(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let mut state = self.0.state();
-        if state.resting > 0 {
-            state.resting -= 1;
-            state.handed.push_back(Box::new(work));
-            drop(state);
-            self.0.news.notify_one();
-            return Ok(());
-        }
-        drop(state);
-        let pool = Arc::clone(&self.0);
-        let begin = move || {
-            let born = Instant::now();
-            work();
-            while let Some(work) = pool.rest(born) {
-                work();
-            }
+    /// The system has no room for so many threads.
+    pub(super) fn start(doors: Vec<Door>, host: &Arc<H>) -> io::Result<Self> {
+        let (stop, stopped) = UnixStream::pair()?;
+        let stopped = Arc::new(stopped);
+        let mut threads = Self {
+            posts: Vec::new(),
+            keepers: Vec::new(),
+            stop: Some(stop),
         };
-        thread::Builder::new()
-            .stack_size(STACK)
-            .spawn(begin)
-            .map(drop)
+        for door in doors {
+            let post = Arc::new(Post {
+                door,
+                host: Arc::clone(host),
+                stopped: Arc::clone(&stopped),
+                state: Mutex::default(),
+                deserted: Condvar::new(),
+            });
+            threads.posts.push(Arc::clone(&post));
+            threads.keepers.push(start(move || post.keep())?);
+        }
+        Ok(threads)
     }
 }
 
-impl Drop for Threads {
+impl<H> Drop for Threads<H> {
     fn drop(&mut self) {
-        self.0.state().is_closed = true;
-        self.0.news.notify_all();
+        for post in &self.posts {
+            post.state().is_closed = true;
+            post.door.shut();
+            post.deserted.notify_all();
+        }
+        self.stop = None;
+        for keeper in self.keepers.drain(..) {
+            // It panics only if there is a defect in it, which the panic itself has told of.
+            let _ = keeper.join();
+        }
+        for post in &self.posts {
+            let some_wait = |state: &mut State| state.waiting > 0;
+            // Whoever waits longer than that is of no harm: it ends with the process.
+            let deserted = &post.deserted;
+            let _ = deserted.wait_timeout_while(post.state(), PATIENCE, some_wait);
+        }
     }
 }
 
-impl Pool {
-    /// Puts away what the last work had of the heap, and waits for more, for a thread of that age.
-    fn rest(&self, born: Instant) -> Option<Work> {
-        heap::tidy();
+fn start(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().stack_size(STACK).spawn(work)
+}
+
+impl<H: Host> Post<H> {
+    /// Waits for clients while nobody else does, and has a new thread serve each.
+    fn keep(self: &Arc<Self>) {
+        while self.is_deserted() {
+            match self.door.accept(true, &self.stopped) {
+                Ok((socket, peer)) => {
+                    if let Some(guest) = self.host.admit(self.door.entrance, socket, peer) {
+                        self.take_in(guest);
+                    }
+                }
+                Err(error) if is_nothing(&error) || self.state().is_closed => {}
+                Err(error) => {
+                    log::error!("cannot accept a connection: {error}");
+                    thread::sleep(EXHAUSTED_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Waits until nobody else waits, and says no when nobody is to wait any more.
+    fn is_deserted(&self) -> bool {
         let mut state = self.state();
-        if state.is_closed || state.resting >= MOST_RESTING || born.elapsed() >= OLD {
+        while state.waiting > 0 && !state.is_closed {
+            state.keeper_rests = true;
+            drop(self.deserted.wait(state));
+            thread::sleep(GRACE);
+            state = self.state();
+        }
+        !state.is_closed
+    }
+
+    /// Has a new thread serve this client first.
+    fn take_in(self: &Arc<Self>, guest: H::Guest) {
+        // Of a thread that does not begin nothing comes back.
+        let first = Arc::new(Mutex::new(Some(guest)));
+        let (post, mine) = (Arc::clone(self), Arc::clone(&first));
+        let started = start(move || {
+            let guest = taken(&mine);
+            drop(mine);
+            if let Some(guest) = guest {
+                post.serve(guest);
+            }
+        });
+        if let Err(error) = started
+            && let Some(guest) = taken(&first)
+        {
+            self.host.send_away(guest, &error);
+        }
+    }
+
+    /// Serves one client after the other, for as long as this thread is of use.
+    fn serve(&self, first: H::Guest) {
+        let born = Instant::now();
+        let mut guest = Some(first);
+        while let Some(next) = guest {
+            self.host.serve(next);
+            heap::tidy();
+            guest = self.next_guest(born.elapsed());
+        }
+    }
+
+    /// Waits a little for the next client, for a thread of that age.
+    ///
+    /// Not a part of what calls it, since a session keeps each page of the stack that it has touched.
+    #[inline(never)]
+    fn next_guest(&self, age: Duration) -> Option<H::Guest> {
+        let mut state = self.state();
+        if state.is_closed || age >= OLD || state.waiting >= MOST_WAITING {
             return None;
         }
-        state.resting += 1;
-        let nothing_yet = |state: &mut State| state.handed.is_empty() && !state.is_closed;
-        let waited = self.news.wait_timeout_while(state, REST, nothing_yet);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let work = state.handed.pop_front();
-        if work.is_none() {
-            state.resting -= 1;
+        state.waiting += 1;
+        drop(state);
+        let _waiting = Waiting(self);
+        let since = Instant::now();
+        while since.elapsed() < TURN && !self.state().is_closed {
+            match self.door.accept(false, &self.stopped) {
+                Ok((socket, peer)) => {
+                    let guest = self.host.admit(self.door.entrance, socket, peer);
+                    if guest.is_some() {
+                        return guest;
+                    }
+                }
+                Err(error) if is_nothing(&error) => {}
+                // The keeper meets the same, and says so.
+                Err(_) => return None,
+            }
         }
-        work
+        None
     }
+}
 
+impl<H> Post<H> {
     fn state(&self) -> MutexGuard<'_, State> {
         // It is whole after every statement that touches it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} rest", self.resting)
+impl<H> Drop for Waiting<'_, H> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.waiting -= 1;
+        let is_last = state.waiting == 0;
+        if is_last && (state.is_closed || mem::take(&mut state.keeper_rests)) {
+            self.0.deserted.notify_all();
+        }
     }
+}
+
+fn taken<T>(from: &Mutex<Option<T>>) -> Option<T> {
+    from.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Whether nobody has come, and nothing is wrong.
+fn is_nothing(error: &io::Error) -> bool {
+    let passes = matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+    );
+    passes || timed_out(error)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::entrance::Door;
     use super::*;
-    use std::sync::Barrier;
-    use std::sync::mpsc::{Receiver, channel};
+    use std::collections::HashSet;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
     use std::thread::ThreadId;
 
-    /// Has a thread say which one it is.
-    fn who(threads: &Threads) -> Receiver<ThreadId> {
-        let (tell, told) = channel();
-        threads
-            .run(move || tell.send(thread::current().id()).unwrap())
-            .unwrap();
-        told
+    /// Has each client be served by this, which it hears the end of.
+    struct Hotel<F>(F);
+
+    impl<F: Fn() + Send + Sync + 'static> Host for Hotel<F> {
+        type Guest = TcpStream;
+
+        fn admit(&self, _: Entrance, socket: TcpStream, _: SocketAddr) -> Option<TcpStream> {
+            Some(socket)
+        }
+
+        fn serve(&self, mut guest: TcpStream) {
+            // Who has gone hears nothing.
+            let _ = guest.read(&mut [0]);
+            self.0();
+            let _ = guest.write_all(b"!");
+        }
+
+        fn send_away(&self, _: TcpStream, error: &io::Error) {
+            panic!("{error}");
+        }
     }
 
-    fn wait_for_resting(threads: &Threads, count: usize) {
+    struct House<F: Fn() + Send + Sync + 'static> {
+        threads: Threads<Hotel<F>>,
+        address: SocketAddr,
+    }
+
+    impl<F: Fn() + Send + Sync + 'static> House<F> {
+        fn with(door: Door, serve: F) -> Self {
+            let address = door.address().unwrap();
+            let threads = Threads::start(vec![door], &Arc::new(Hotel(serve))).unwrap();
+            Self { threads, address }
+        }
+
+        fn new(serve: F) -> Self {
+            let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+            Self::with(
+                Door::open(Entrance::Plain, anywhere, "--port").unwrap(),
+                serve,
+            )
+        }
+
+        fn visit(&self) -> TcpStream {
+            let visitor = TcpStream::connect(self.address).unwrap();
+            let patience = Duration::from_secs(30);
+            visitor.set_read_timeout(Some(patience)).unwrap();
+            visitor
+        }
+
+        fn wait_for(&self, enough: impl Fn(usize) -> bool) {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !enough(self.threads.posts[0].state().waiting) {
+                let state = self.threads.posts[0].state();
+                assert!(Instant::now() < deadline, "{state:?}");
+                drop(state);
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Has three clients be served at a time.
+    fn serve_three<F: Fn() + Send + Sync + 'static>(house: &House<F>) {
+        // The first ones are served last.
+        for visitor in [house.visit(), house.visit(), house.visit()]
+            .into_iter()
+            .rev()
+        {
+            assert!(serve(visitor));
+        }
+        house.wait_for(|waiting| waiting == 3);
+    }
+
+    /// Has a client be served, and says whether it was.
+    fn serve(mut visitor: TcpStream) -> bool {
+        // One that has been closed takes nothing.
+        let _ = visitor.write_all(b"?");
+        visitor.read(&mut [0]).is_ok_and(|count| count == 1)
+    }
+
+    #[test]
+    fn a_thread_that_has_served_waits_again() {
+        let seen: Arc<Mutex<HashSet<ThreadId>>> = Arc::default();
+        let by = Arc::clone(&seen);
+        let house = House::new(move || {
+            by.lock().unwrap().insert(thread::current().id());
+        });
+        for _ in 0..6 {
+            assert!(serve(house.visit()));
+            house.wait_for(|waiting| waiting > 0);
+        }
+        let seen = seen.lock().unwrap();
+        assert!(seen.len() < 6, "{seen:?}");
+    }
+
+    #[test]
+    fn no_client_waits_for_another() {
+        let house = House::new(|| {});
+        let visitors: Vec<_> = (0..20).map(|_| house.visit()).collect();
+        // The first ones are served last.
+        for visitor in visitors.into_iter().rev() {
+            assert!(serve(visitor));
+        }
+    }
+
+    #[test]
+    fn those_that_wait_end_after_a_while_and_the_keeper_stays() {
+        let house = House::new(|| {});
+        serve_three(&house);
+        // Whoever comes now makes the keeper see that others wait.
+        while !house.threads.posts[0].state().keeper_rests {
+            assert!(serve(house.visit()));
+        }
+        house.wait_for(|waiting| waiting == 0);
+        assert!(serve(house.visit()));
+    }
+
+    #[test]
+    fn those_that_wait_end_with_their_owner_and_nobody_is_let_in_behind_them() {
+        let house = House::new(|| {});
+        let here = house.visit();
+        let post = Arc::clone(&house.threads.posts[0]);
+        let address = house.address;
+        assert!(serve(house.visit()));
+        house.wait_for(|waiting| waiting == 1);
+        drop(house);
+        assert_eq!(post.state().waiting, 0);
+        assert!(TcpStream::connect(address).is_err());
+        // Whoever was let in before is served, and then its thread ends.
+        assert!(serve(here));
         let deadline = Instant::now() + Duration::from_secs(30);
-        while threads.0.state().resting != count {
-            assert!(Instant::now() < deadline, "{threads:?}");
+        while Arc::strong_count(&post) > 1 {
+            assert!(Instant::now() < deadline, "a thread goes on");
             thread::sleep(Duration::from_millis(1));
         }
     }
 
     #[test]
-    fn a_thread_that_rests_takes_the_next_work() {
-        let threads = Threads::default();
-        let first = who(&threads).recv().unwrap();
-        wait_for_resting(&threads, 1);
-        assert_eq!(who(&threads).recv().unwrap(), first);
+    fn those_who_come_to_a_door_that_was_passed_on_wait_for_whoever_has_it_next() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let passed_on = listener.try_clone().unwrap();
+        let door = Door::passed_on(Entrance::Plain, passed_on).unwrap();
+        let house = House::with(door, || {});
+        serve_three(&house);
+        let address = house.address;
+        drop(house);
+        let late = TcpStream::connect(address).unwrap();
+        let (_, peer) = listener.accept().unwrap();
+        assert_eq!(peer, late.local_addr().unwrap());
     }
 
     #[test]
-    fn work_never_waits_for_other_work() {
-        let threads = Threads::default();
-        who(&threads).recv().unwrap();
-        wait_for_resting(&threads, 1);
-        // One thread rests. Were anything left for it behind its work, this would not end.
-        let all_here = Arc::new(Barrier::new(4));
+    fn a_panic_takes_its_own_thread_alone_with_it() {
+        let house = House::new(|| panic!("as it should"));
         for _ in 0..3 {
-            let all_here = Arc::clone(&all_here);
-            let meet = move || {
-                all_here.wait();
-            };
-            threads.run(meet).unwrap();
+            assert!(!serve(house.visit()));
         }
-        all_here.wait();
-    }
-
-    #[test]
-    fn those_that_rest_end_after_a_while_and_with_their_owner() {
-        let threads = Threads::default();
-        who(&threads).recv().unwrap();
-        wait_for_resting(&threads, 1);
-        wait_for_resting(&threads, 0);
-        who(&threads).recv().unwrap();
-        wait_for_resting(&threads, 1);
-        let pool = Arc::clone(&threads.0);
-        drop(threads);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while Arc::strong_count(&pool) > 1 {
-            assert!(Instant::now() < deadline, "{pool:?}");
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    #[test]
-    fn work_that_panics_takes_its_thread_alone_with_it() {
-        let threads = Threads::default();
-        threads.run(|| panic!("as it should")).unwrap();
-        who(&threads).recv().unwrap();
-        wait_for_resting(&threads, 1);
     }
 }
