@@ -119,12 +119,6 @@ pub(super) fn open(config: &Config) -> Result<Vec<Door>> {
     Ok(doors)
 }
 
-/// The address of the first of these doors that is of this kind.
-pub(super) fn address(doors: &[Door], kind: Entrance) -> io::Result<Option<SocketAddr>> {
-    let first = doors.iter().find(|door| door.entrance == kind);
-    first.map(Door::address).transpose()
-}
-
 /// Whether the address could be listened on, which is not done.
 ///
 /// # Errors

@@ -65,7 +65,7 @@ use crate::copy::Pace;
 use anyhow::{Context, Result};
 use checksum::Checksums;
 use data::{Lanes, PortQueue};
-use entrance::{Door, Entrance};
+use entrance::Entrance;
 use heap::Crowd;
 use listing::Readings;
 use metrics::{Exporter, Metrics};
@@ -90,7 +90,7 @@ use users::Users;
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
-    doors: Vec<Door>,
+    threads: Threads<Shared>,
     shared: Arc<Shared>,
     sweeper: Sweeper,
     notice: Notice,
@@ -125,11 +125,11 @@ pub(crate) struct Shared {
 const TICK: Duration = Duration::from_secs(1);
 
 impl Server {
-    /// Opens the folder, reads the accounts, listens, and gives up what is not needed any more.
+    /// Opens the folder, reads the accounts, listens, gives up what is not needed any more, and has threads wait for clients.
     ///
     /// # Errors
-    /// The folder cannot be opened, the users file cannot be used, the address cannot be listened on, or the sandbox that is
-    /// required cannot be made; the text says why and what to do.
+    /// The folder cannot be opened, the users file cannot be used, the address cannot be listened on, the sandbox that is
+    /// required cannot be made, or there can be no threads; the text says why and what to do.
     pub fn bind(config: Config) -> Result<Self> {
         let root = Root::open(&config.root, config.durability).with_context(|| {
             format!("cannot open the folder to serve, {}", config.root.display())
@@ -170,9 +170,11 @@ impl Server {
         };
         let shared = Arc::new(shared);
         let sweeper = Sweeper::start(&shared).context("cannot start the thread that sweeps")?;
+        let threads = Threads::start(doors, &shared)
+            .context("cannot start a thread that waits for clients")?;
         let status = status.map(|place| Status::start(place, &shared));
         Ok(Self {
-            doors,
+            threads,
             sweeper,
             notice,
             status: status
@@ -188,7 +190,7 @@ impl Server {
     /// # Errors
     /// The system does not say.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        let address = entrance::address(&self.doors, Entrance::Plain)?;
+        let address = self.threads.address(Entrance::Plain)?;
         address.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -197,7 +199,7 @@ impl Server {
     /// # Errors
     /// The system does not say.
     pub fn local_tls_address(&self) -> io::Result<Option<SocketAddr>> {
-        entrance::address(&self.doors, Entrance::Tls)
+        self.threads.address(Entrance::Tls)
     }
 
     /// The SHA-256 of the server's certificate as `SHA256:AB:CD:…`, if there is TLS.
@@ -223,7 +225,7 @@ impl Server {
     /// and so does the server where it would have to begin anew: with its addresses, folders, files and sandbox.
     ///
     /// # Errors
-    /// The system has no room for a thread at each listener, or does not let this one wait.
+    /// The system does not let this thread wait.
     pub fn run(
         self,
         mut stop: &UnixStream,
@@ -231,7 +233,7 @@ impl Server {
         mut settings: impl FnMut() -> Option<Config>,
     ) -> io::Result<()> {
         let Self {
-            doors,
+            threads,
             shared,
             sweeper: _sweeper,
             mut notice,
@@ -240,7 +242,6 @@ impl Server {
         } = self;
         let exporter = metrics.map(|listener| Exporter::start(listener, &shared));
         let _exporter = exporter.transpose()?;
-        let threads = Threads::start(doors, &shared)?;
         let mut crowd = Crowd::default();
         notice.ready(shared.busy());
         loop {

@@ -106,6 +106,13 @@ impl<H: Host> Threads<H> {
         }
         Ok(threads)
     }
+
+    /// The address of the first of these doors that is of this kind.
+    pub(super) fn address(&self, kind: Entrance) -> io::Result<Option<SocketAddr>> {
+        let mut doors = self.posts.iter().map(|post| &post.door);
+        let first = doors.find(|door| door.entrance == kind);
+        first.map(Door::address).transpose()
+    }
 }
 
 impl<H> Drop for Threads<H> {
