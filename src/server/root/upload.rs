@@ -203,7 +203,7 @@ impl Upload {
     /// `IsADirectory` if it is a folder, or what the system says.
     pub(in crate::server) fn look_ahead(&mut self) -> io::Result<()> {
         if !self.replaces {
-            let there = at(&self.dir, &self.name)?;
+            let there = stale::again(|| at(&self.dir, &self.name))?;
             self.succeed(there.as_ref())?;
             self.replaces = there.is_some();
         }
