@@ -144,6 +144,7 @@ fn refused(address: SocketAddr, flag: &str, error: &io::Error) -> anyhow::Error 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = bind(address)?;
     bequeath(&SockRef::from(&socket))?;
+    // A connection has this from it, too, and is given a time of its own before it is read.
     socket.set_read_timeout(Some(TURN))?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

