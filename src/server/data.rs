@@ -11,6 +11,8 @@ pub(super) use queue::PortQueue;
 pub use source::PassivePorts;
 pub(super) use source::{DataListener, DataSource};
 
+use lanes::Lane;
+
 use super::root::Upload;
 use super::tls::{self, CloseNotify, DataProtection, DataResumption};
 use super::watch::{Cut, Watch};
@@ -166,11 +168,11 @@ impl<'s> DataChannel<'s> {
             return copy(self, upload, |_| {}).map(drop);
         };
         let most = self.at_most(usize::MAX);
+        let (mut lane, is_paced) = (None::<Lane<'_>>, self.paces.is_some());
         loop {
-            let mut lane = None;
             let filled = self.attempt(PollFlags::IN, |stream| {
+                let entered = lane.take().unwrap_or_else(|| lanes.enter());
                 // Whoever waits for its client is in nobody's way.
-                let entered = lanes.enter();
                 let filled = pipe.fill(stream.socket(), most)?;
                 lane = Some(entered);
                 Ok(filled)
@@ -180,7 +182,8 @@ impl<'s> DataChannel<'s> {
                 return Ok(());
             }
             upload.take(&mut pipe)?;
-            drop(lane);
+            // Nor is one that waits for its rate.
+            lane = lane.filter(|lane| !is_paced && !lane.is_over());
         }
     }
 

@@ -1,6 +1,6 @@
 //! One transfer, from its 150 to its final reply.
 
-use super::data::{DataChannel, DataSource};
+use super::data::{DataChannel, DataSource, FEW};
 use super::failure;
 use super::metrics::Outcome;
 use super::record::{self, Transferred};
@@ -88,6 +88,9 @@ impl Transfer {
             }
             Err(cut) => (0, Some(cut), cut_reply(cut, ReplyCode::CANNOT_OPEN_DATA)),
         };
+        if direction(verb) == Direction::Download || bytes <= FEW {
+            session.shared.lanes.pass();
+        }
         let (code, said) = told(&reply);
         record::transferred(
             session,
