@@ -89,8 +89,8 @@ pub fn reply(bytes: &[u8]) {
             return;
         }
     };
-    assert!((1..=MAX_REPLY_LINES).contains(&reply.lines().len()));
-    assert!(!reply.lines().iter().any(|line| line.contains('\n')));
+    assert!((1..=MAX_REPLY_LINES).contains(&reply.lines().count()));
+    assert!(!reply.lines().any(|line| line.contains('\n')));
     let shown = text::reply(&reply);
     assert!(
         shown.chars().count() <= 1001 && shown == text::clean(&shown),
@@ -102,7 +102,7 @@ pub fn reply(bytes: &[u8]) {
         assert_eq!(again.expect("a reply"), reply);
     }
     // What the server says of a name cannot be a line of its own, whatever the name.
-    let lines = reply.lines().to_vec();
+    let lines = reply.lines().map(str::to_owned);
     let quoting = Reply::multi(ReplyCode::OK, bytes_as_text(bytes), lines, "End");
     let again = read_reply(quoting.to_string().as_bytes());
     if bytes.len() < MAX_REPLY_LINE / 4 {

@@ -76,7 +76,7 @@ impl Connection {
             return Ok(());
         }
         let value = |name: &str| {
-            reply.lines().iter().find_map(|line| {
+            reply.lines().find_map(|line| {
                 let (word, value) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
                 word.eq_ignore_ascii_case(name).then(|| value.trim())
             })
@@ -89,7 +89,7 @@ impl Connection {
         self.abilities.atomic = value("STOR").is_some_and(|how| how.eq_ignore_ascii_case("ATOMIC"));
         let most = value("EPSV-AHEAD").and_then(|most| most.parse().ok());
         self.abilities.prepares = most.unwrap_or(1).max(1);
-        self.abilities.hash = reply.lines().iter().find_map(|line| chosen_hash(line));
+        self.abilities.hash = reply.lines().find_map(chosen_hash);
         if has("UTF8") && self.abilities.prepares == 1 {
             // Older Windows servers speak UTF-8 only when told; the others do not mind, and a refusal changes nothing.
             self.send(&Command::Opts("UTF8 ON".parse()?))?;

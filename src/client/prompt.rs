@@ -116,12 +116,8 @@ impl Client {
     }
 
     fn welcome(&self) {
-        let greeting = self.connection.as_ref().map(Connection::greeting);
-        for line in greeting
-            .map_or(&[][..], Reply::lines)
-            .iter()
-            .take(GREETING_LINES)
-        {
+        let greeting = self.connection.iter().map(Connection::greeting);
+        for line in greeting.flat_map(Reply::lines).take(GREETING_LINES) {
             text::say(line);
         }
         let Options { hosts, user, .. } = &self.options;

@@ -29,7 +29,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 /// The text of a reply on one line, cleaned, and cut where it gets too long to read.
 #[must_use]
 pub fn reply(reply: &Reply) -> String {
-    let joined = reply.lines().join(" ");
+    let joined = reply.joined();
     let mut shown: String = clean(joined.trim()).chars().take(SHOWN).collect();
     if shown.len() < joined.trim().len() && shown.chars().count() == SHOWN {
         shown.push('…');

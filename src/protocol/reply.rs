@@ -1,6 +1,7 @@
 //! Replies: a three-digit code and one or more lines of text (RFC 959 §4.2).
 
 use super::{Line, Lines};
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Read, Take, Write};
 
@@ -121,7 +122,8 @@ impl fmt::Display for ReplyCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     code: ReplyCode,
-    lines: Vec<String>,
+    first: Cow<'static, str>,
+    others: Vec<String>,
 }
 
 /// Why no reply could be read.
@@ -143,24 +145,27 @@ pub enum ReplyError {
 
 impl Reply {
     /// A reply of one line. Line ends and other control characters in `text` become spaces.
-    pub fn new(code: ReplyCode, text: impl Into<String>) -> Self {
+    pub fn new(code: ReplyCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
-            lines: vec![one_line(text.into())],
+            first: one_line(text.into()),
+            others: Vec::new(),
         }
     }
 
     /// A reply of several lines: the first, the indented ones between, the last.
     pub fn multi(
         code: ReplyCode,
-        first: impl Into<String>,
+        first: impl Into<Cow<'static, str>>,
         middle: impl IntoIterator<Item = String>,
         last: impl Into<String>,
     ) -> Self {
-        let mut lines = vec![one_line(first.into())];
-        lines.extend(middle.into_iter().map(one_line));
-        lines.push(one_line(last.into()));
-        Self { code, lines }
+        let others = middle.into_iter().chain([last.into()]);
+        Self {
+            code,
+            first: one_line(first.into()),
+            others: others.map(|line| one_line(line.into()).into()).collect(),
+        }
     }
 
     /// The code.
@@ -175,16 +180,22 @@ impl Reply {
         self.code.class()
     }
 
-    /// All lines; never empty.
-    #[must_use]
-    pub fn lines(&self) -> &[String] {
-        &self.lines
+    /// All lines, of which there is at least one.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        let others = self.others.iter().map(String::as_str);
+        std::iter::once(self.text()).chain(others)
     }
 
     /// The first line, which holds the whole text of most replies.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.lines[0]
+        &self.first
+    }
+
+    /// All lines in one, with a space between them.
+    #[must_use]
+    pub fn joined(&self) -> String {
+        self.lines().collect::<Vec<_>>().join(" ")
     }
 
     /// Writes the reply in a single `write`.
@@ -192,16 +203,18 @@ impl Reply {
     /// # Errors
     /// Whatever `output` says.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
-        output.write_all(self.wire().as_bytes())
+        let mut wire = String::new();
+        self.put_behind(&mut wire);
+        output.write_all(wire.as_bytes())
     }
 
-    /// The reply as on the wire. Each command is answered by one of these: put together without the standard library's
-    /// formatting, it takes a tenth of the time.
-    fn wire(&self) -> String {
-        let length = self.lines.iter().map(|line| line.len() + "200 \r\n".len());
-        let mut wire = String::with_capacity(length.sum());
-        let last = self.lines.len() - 1;
-        for (index, line) in self.lines.iter().enumerate() {
+    /// Puts the reply as on the wire behind others. Each command is answered by one of these: put together without the standard
+    /// library's formatting, it takes a tenth of the time.
+    pub fn put_behind(&self, wire: &mut String) {
+        let lengths = self.lines().map(|line| line.len() + "200 \r\n".len());
+        wire.reserve(lengths.sum());
+        let last = self.others.len();
+        for (index, line) in self.lines().enumerate() {
             if index == 0 || index == last {
                 wire.extend(self.code.digits());
             }
@@ -209,7 +222,6 @@ impl Reply {
             wire.push_str(line);
             wire.push_str("\r\n");
         }
-        wire
     }
 
     /// Reads one reply, of one line or of several (RFC 959 §4.2). Bytes that are not UTF-8 become U+FFFD.
@@ -224,10 +236,11 @@ impl Reply {
         };
         let mut reply = Self {
             code,
-            lines: vec![from(first, text)],
+            first: from(first, text).into(),
+            others: Vec::new(),
         };
         while more {
-            if reply.lines.len() >= MAX_REPLY_LINES {
+            if reply.others.len() + 1 >= MAX_REPLY_LINES {
                 return Err(ReplyError::TooLong);
             }
             let line = read_text(lines, input)?;
@@ -238,7 +251,7 @@ impl Reply {
                 }
                 _ => usize::from(line.starts_with(' ')),
             };
-            reply.lines.push(from(line, text));
+            reply.others.push(from(line, text));
         }
         Ok(reply)
     }
@@ -247,17 +260,19 @@ impl Reply {
 /// Formats as on the wire, `CRLF` included.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.wire())
+        let mut wire = String::new();
+        self.put_behind(&mut wire);
+        f.write_str(&wire)
     }
 }
 
-fn one_line(mut text: String) -> String {
+fn one_line(mut text: Cow<'static, str>) -> Cow<'static, str> {
     // Of many bytes at once, for which it must not end early, and the few texts that are not plain by their characters.
     let plain = text
         .bytes()
         .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
     if !plain && text.contains(char::is_control) {
-        text = text.replace(char::is_control, " ");
+        text = text.replace(char::is_control, " ").into();
     }
     text
 }
@@ -307,10 +322,8 @@ mod tests {
             read(b"220-Welcome\r\n220-to FTP\r\n  indented\r\n120 not the end\r\n220 Ready\r\n")
                 .unwrap();
         assert_eq!(reply.code(), ReplyCode::READY);
-        assert_eq!(
-            reply.lines(),
-            ["Welcome", "to FTP", " indented", "120 not the end", "Ready"]
-        );
+        let lines = ["Welcome", "to FTP", " indented", "120 not the end", "Ready"];
+        assert!(reply.lines().eq(lines));
         assert_eq!(read(b"200\r\n").unwrap(), Reply::new(ReplyCode::OK, ""));
         assert_eq!(read(b"999 odd\n").unwrap().class(), Class::Other);
     }
@@ -347,8 +360,8 @@ mod tests {
         #[test]
         fn round_trip(code in 100_u16..600, lines in proptest::collection::vec("[^\\p{Cc}]{0,30}", 1..6)) {
             let reply = match lines.as_slice() {
-                [line] => Reply::new(ReplyCode(code), line),
-                [first, middle @ .., last] => Reply::multi(ReplyCode(code), first, middle.to_vec(), last),
+                [line] => Reply::new(ReplyCode(code), line.clone()),
+                [first, middle @ .., last] => Reply::multi(ReplyCode(code), first.clone(), middle.to_vec(), last),
                 [] => unreachable!(),
             };
             prop_assert_eq!(read(reply.to_string().as_bytes()).unwrap(), reply);

@@ -79,7 +79,7 @@ fn checksum(
     let activity = format!("{algorithm} of {path}");
     let waiting = format!("{activity} waits for others of this account");
     let owner = session.owner();
-    let _working = session.live.work_on("HASH", path.as_str());
+    let _working = session.live.work_on("HASH", path.clone());
     let mut watch = Watch::new(
         &mut session.control,
         &session.shared.phase,

@@ -20,6 +20,9 @@ const MAX_AHEAD: usize = 64;
 /// How much a client may say before it is logged in, in bytes. The longest login is a hundredth of it.
 const MAX_BEFORE_LOGIN: usize = 128 * 1024;
 
+/// Room for the final reply of a transfer behind the 150, in bytes.
+const FINAL_REPLY: usize = 64;
+
 /// How long the end of a connection may wait for the client's own.
 const PARTING: Duration = Duration::from_secs(2);
 /// How much of what the client still sends is taken in meanwhile, in bytes.
@@ -38,7 +41,7 @@ pub(super) struct Control {
     /// Whether the client has said `QUIT`.
     has_quit: bool,
     /// A reply that goes out with the next one.
-    held: Vec<u8>,
+    held: String,
 }
 
 /// What a look at the control connection during a transfer has shown.
@@ -59,6 +62,7 @@ impl Control {
         let input = Input {
             stream,
             idle,
+            idle_until: None,
             wait: Wait::No,
             strange: 0,
             limit: Duration::MAX,
@@ -70,7 +74,7 @@ impl Control {
             aborts: 0,
             closed: false,
             has_quit: false,
-            held: Vec::new(),
+            held: String::new(),
         })
     }
 
@@ -133,11 +137,8 @@ impl Control {
             return Ok(None);
         }
         let input = self.input.get_mut();
-        let idle = Instant::now() + input.idle;
-        input.wait = match login_by {
-            Some(login_by) => Wait::Stranger(login_by.min(idle)),
-            None => Wait::Until(idle),
-        };
+        input.idle_until = None;
+        input.wait = login_by.map_or(Wait::Command, Wait::Stranger);
         self.lines.read(&mut self.input)
     }
 
@@ -149,14 +150,15 @@ impl Control {
         if self.held.is_empty() {
             return reply.write_to(&mut self.input.get_mut().stream);
         }
-        reply.write_to(&mut self.held)?;
+        reply.put_behind(&mut self.held);
         self.release()
     }
 
     /// Keeps a reply until the next one, which goes out with it. Before anything is waited for, [`Control::release`] has to be
     /// called: the client may be waiting for this one.
-    pub(super) fn hold(&mut self, reply: &Reply) -> io::Result<()> {
-        reply.write_to(&mut self.held)
+    pub(super) fn hold(&mut self, reply: &Reply) {
+        self.held.reserve(FINAL_REPLY);
+        reply.put_behind(&mut self.held);
     }
 
     /// Sends what is held.
@@ -168,7 +170,7 @@ impl Control {
         if held.is_empty() {
             return Ok(());
         }
-        self.input.get_mut().stream.write_all(&held)
+        self.input.get_mut().stream.write_all(held.as_bytes())
     }
 
     /// Whether there is room for more lines, so that a readable socket is worth a look.
@@ -261,7 +263,9 @@ fn is(line: &Line, verb: &[u8]) -> bool {
 #[derive(Debug)]
 struct Input {
     stream: Stream,
+    /// How long the client may take to send a command, and until when it may take for the one that is being read.
     idle: Duration,
+    idle_until: Option<Instant>,
     wait: Wait,
     /// How much came before the login.
     strange: usize,
@@ -272,19 +276,23 @@ struct Input {
 #[derive(Debug, Clone, Copy)]
 enum Wait {
     No,
-    /// Until then, however many reads that takes: a client that sends a byte now and then does not stay for ever.
-    Until(Instant),
-    /// The same before the login, when the bytes are counted.
+    /// As long as a client may be idle, however many reads that takes: one that sends a byte now and then does not stay for
+    /// ever.
+    Command,
+    /// The same before the login, which has to be made by then, when the bytes are counted.
     Stranger(Instant),
 }
 
 impl Input {
-    /// Reads, and waits until then or for an eighth longer. The system is told only if the socket's time-out is longer, or has
-    /// passed too early.
-    fn read_until(&mut self, deadline: Instant, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads, and waits until the client has been idle for too long, or has to be logged in, or for an eighth longer. The system
+    /// is told only if the socket's time-out is longer, or has passed too early.
+    fn read_in_time(&mut self, login_by: Option<Instant>, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut now = Instant::now();
+        let idle_until = *self.idle_until.get_or_insert(now + self.idle);
+        let deadline = login_by.map_or(idle_until, |login_by| login_by.min(idle_until));
         let mut is_short = false;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(now);
             if left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -296,6 +304,7 @@ impl Input {
                 Err(error) if timed_out(&error) => is_short = true,
                 read => return read,
             }
+            now = Instant::now();
         }
     }
 }
@@ -304,12 +313,12 @@ impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self.wait {
             Wait::No => self.stream.read_now(buffer),
-            Wait::Until(deadline) => self.read_until(deadline, buffer),
+            Wait::Command => self.read_in_time(None, buffer),
             Wait::Stranger(_) if self.strange > MAX_BEFORE_LOGIN => {
                 Err(io::ErrorKind::QuotaExceeded.into())
             }
-            Wait::Stranger(deadline) => {
-                let read = self.read_until(deadline, buffer);
+            Wait::Stranger(login_by) => {
+                let read = self.read_in_time(Some(login_by), buffer);
                 self.strange += read.as_ref().map_or(0, |&count| count);
                 read
             }

@@ -68,7 +68,7 @@ pub(super) fn opts(session: &mut Session<'_>, option: &str) -> io::Result<Reply>
         // RFC 3659 §7.9: the reply repeats the facts that are on.
         ("MLST", _) => {
             session.facts = FactSet::choose(value);
-            ok(format!("MLST OPTS {}", session.facts).trim_end())
+            ok(format!("MLST OPTS {}", session.facts).trim_end().to_owned())
         }
         ("HASH", "") => ok(session.hash.to_string()),
         ("HASH", _) => match value.parse() {

@@ -172,7 +172,7 @@ fn wait_for_port(session: &mut Session<'_>) -> io::Result<DataListener> {
     let ports = session.config.passive_ports;
     let place = shared.port_queue.join();
     let activity = "Waiting for a data port";
-    let mut watch = Watch::new(&mut session.control, &shared.phase, session.live, activity);
+    let mut watch = Watch::new(&mut session.control, &shared.phase, session.live, &activity);
     loop {
         if place.is_first() {
             match ports.listen(session.local, &shared.port_queue) {

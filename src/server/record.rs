@@ -8,6 +8,7 @@ use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::shown::escaped;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 /// A transfer that has ended.
@@ -17,10 +18,8 @@ pub(super) struct Transferred<'t> {
     pub(super) bytes: u64,
     pub(super) took: Duration,
     pub(super) outcome: Outcome,
-    /// The code of the final reply, where somebody is there to get one.
-    pub(super) code: Option<u16>,
     /// The final reply, or why there was none.
-    pub(super) said: &'t str,
+    pub(super) reply: Result<&'t Reply, &'t io::Error>,
 }
 
 #[inline(never)]
@@ -71,7 +70,6 @@ pub(super) fn reply(session: &Session<'_>, reply: &Reply) {
 pub(super) fn refused(session: &Session<'_>, command: &Command, reply: &Reply) {
     let command = command.to_string();
     let (verb, path) = command.split_once(' ').unwrap_or((&command, ""));
-    let said = reply.to_string();
     transferred(
         session,
         &Transferred {
@@ -80,8 +78,7 @@ pub(super) fn refused(session: &Session<'_>, command: &Command, reply: &Reply) {
             bytes: 0,
             took: Duration::ZERO,
             outcome: Outcome::Refused,
-            code: Some(reply.code().0),
-            said: &said,
+            reply: Ok(reply),
         },
     );
 }
@@ -95,19 +92,30 @@ pub(super) fn transferred(session: &Session<'_>, done: &Transferred<'_>) {
         path,
         bytes,
         took,
-        said,
-        ..
+        outcome,
+        reply,
     } = done;
-    // A reply as it is sent has the end of a line.
-    let said = said.trim_end();
+    let code = reply.ok().map(|reply| reply.code().0);
     let joint = if path.is_empty() { "" } else { " " };
     log::info!(
         session = session.live.number, peer, user, verb, path, bytes, seconds = took.as_secs_f64(),
-        outcome = done.outcome.name(), code = done.code;
-        "{peer} {user} {verb}{joint}{} {bytes} bytes {} s: {said}", escaped(path), Millis(took)
+        outcome = outcome.name(), code;
+        "{peer} {user} {verb}{joint}{} {bytes} bytes {} s: {}", escaped(path), Millis(took), Said(reply)
     );
     let metrics = &session.shared.metrics;
-    metrics.transferred(verb, done.outcome, took);
+    metrics.transferred(verb, outcome, took);
+}
+
+/// The final reply to a transfer, or why there was none.
+struct Said<'t>(Result<&'t Reply, &'t io::Error>);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(reply) => write!(f, "{} {}", reply.code(), reply.text()),
+            Err(error) => error.fmt(f),
+        }
+    }
 }
 
 /// Seconds to three places. As a floating-point number they would take 1.2 KiB of stack, which an idle session keeps.

@@ -19,6 +19,7 @@ use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::reply::{Reply, ReplyCode};
 use crate::shown::counted;
 use crate::stream::{Stream, timed_out};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -244,7 +245,7 @@ impl<'s> Session<'s> {
 
     fn close(&mut self, why: &str) -> io::Result<String> {
         self.control
-            .send(&Reply::new(ReplyCode::NOT_AVAILABLE, why))?;
+            .send(&Reply::new(ReplyCode::NOT_AVAILABLE, why.to_owned()))?;
         Ok(why.to_owned())
     }
 
@@ -335,10 +336,10 @@ fn parse(line: &Line) -> Result<Command, CommandError> {
 }
 
 /// A handler's result where nothing can go wrong.
-pub(super) fn reply(code: ReplyCode, text: impl Into<String>) -> io::Result<Reply> {
+pub(super) fn reply(code: ReplyCode, text: impl Into<Cow<'static, str>>) -> io::Result<Reply> {
     Ok(Reply::new(code, text))
 }
 
-pub(super) fn ok(text: impl Into<String>) -> io::Result<Reply> {
+pub(super) fn ok(text: impl Into<Cow<'static, str>>) -> io::Result<Reply> {
     reply(ReplyCode::OK, text)
 }

@@ -1,9 +1,11 @@
 //! The sessions that are open: how many there may be, what each of them does, and how they are ended from outside.
 
 use super::Limits;
+use super::root::VirtualPath;
 use super::users::Account;
 use crate::shown::counted;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,13 +60,16 @@ struct Now {
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) verb: &'static str,
-    pub(super) path: String,
+    pub(super) path: VirtualPath,
     pub(super) since: Instant,
 }
 
-/// A session works as long as this lives.
+/// A session does this as long as it lives.
 #[derive(Debug)]
-pub(super) struct Working<'l>(&'l Live);
+pub(super) struct Working<'l> {
+    live: &'l Live,
+    pub(super) work: Arc<Work>,
+}
 
 impl Sessions {
     /// Gives a client a place, or says why there is none.
@@ -210,14 +215,15 @@ impl Live {
     }
 
     /// Begins a work of which nothing has been moved yet.
-    pub(super) fn work_on(&self, verb: &'static str, path: &str) -> Working<'_> {
+    pub(super) fn work_on(&self, verb: &'static str, path: VirtualPath) -> Working<'_> {
         self.moved.store(0, Ordering::Relaxed);
-        self.now().work = Some(Arc::new(Work {
+        let work = Arc::new(Work {
             verb,
-            path: path.to_owned(),
+            path,
             since: Instant::now(),
-        }));
-        Working(self)
+        });
+        self.now().work = Some(Arc::clone(&work));
+        Working { live: self, work }
     }
 
     /// How many bytes the work has moved by now. Its own thread alone says so.
@@ -258,8 +264,15 @@ impl Live {
     }
 }
 
+/// As the command has it.
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.path)
+    }
+}
+
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.now().work = None;
+        self.live.now().work = None;
     }
 }

@@ -234,7 +234,7 @@ impl Row {
         };
         if let Some((work, bytes)) = live.work() {
             work.verb.clone_into(&mut row.verb);
-            row.path.clone_from(&work.path);
+            work.path.as_str().clone_into(&mut row.path);
             row.bytes = bytes;
             row.seconds = work.since.elapsed().as_secs_f64();
         }

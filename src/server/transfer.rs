@@ -11,7 +11,6 @@ use super::watch::{Cut, Watch};
 use crate::copy::CopyError;
 use crate::protocol::reply::{Reply, ReplyCode};
 use std::io;
-use std::time::Instant;
 
 /// A transfer that is about to begin.
 pub(super) struct Transfer {
@@ -43,7 +42,7 @@ impl Transfer {
     pub(super) fn run(
         self,
         session: &mut Session<'_>,
-        work: impl FnOnce(&mut DataChannel<'_>) -> Result<(), Failure>,
+        to_move: impl FnOnce(&mut DataChannel<'_>) -> Result<(), Failure>,
     ) -> io::Result<Reply> {
         let Self {
             verb,
@@ -54,20 +53,19 @@ impl Transfer {
         let Some(data) = data else {
             return Ok(no_data_connection());
         };
-        let began = Instant::now();
         // With a small file it goes out together with the final reply.
         session
             .control
-            .hold(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening))?;
-        let _working = session.live.work_on(verb, path.as_str());
-        let activity = [verb, " ", path.as_str()].concat();
+            .hold(&Reply::new(ReplyCode::ABOUT_TO_OPEN, opening));
+        let working = session.live.work_on(verb, path);
+        let work = &*working.work;
         let paces = session.paces();
         let protection = session.data_protection(direction(verb));
         let mut watch = Watch::new(
             &mut session.control,
             &session.shared.phase,
             session.live,
-            &activity,
+            work,
         );
         watch.counter = Some(session.shared.metrics.bytes(direction(verb)));
         let opened = data.open(session.peer.ip(), watch, session.config.limits.data);
@@ -82,38 +80,28 @@ impl Transfer {
                     channel.fill_segments();
                 }
                 let done =
-                    work(&mut channel).and_then(|()| channel.finish().map_err(Failure::Data));
+                    to_move(&mut channel).and_then(|()| channel.finish().map_err(Failure::Data));
                 let cut = channel.cut().filter(|_| done.is_err());
-                (channel.moved(), cut, last_reply(done, cut, &path))
+                (channel.moved(), cut, last_reply(done, cut, &work.path))
             }
             Err(cut) => (0, Some(cut), cut_reply(cut, ReplyCode::CANNOT_OPEN_DATA)),
         };
         if direction(verb) == Direction::Download || bytes <= FEW {
             session.shared.lanes.pass();
         }
-        let (code, said) = told(&reply);
         record::transferred(
             session,
             &Transferred {
                 verb,
-                path: path.as_str(),
+                path: work.path.as_str(),
                 bytes,
-                took: began.elapsed(),
-                outcome: outcome(code, cut),
-                code,
-                said: &said,
+                took: work.since.elapsed(),
+                outcome: outcome(&reply, cut),
+                reply: reply.as_ref(),
             },
         );
         session.transfer_logged = true;
         reply
-    }
-}
-
-/// The code of the final reply and all of it, or why there is none.
-fn told(reply: &io::Result<Reply>) -> (Option<u16>, String) {
-    match reply {
-        Ok(reply) => (Some(reply.code().0), reply.to_string()),
-        Err(error) => (None, error.to_string()),
     }
 }
 
@@ -134,10 +122,11 @@ fn last_reply(
     }
 }
 
-fn outcome(code: Option<u16>, cut: Option<Cut>) -> Outcome {
+fn outcome(reply: &io::Result<Reply>, cut: Option<Cut>) -> Outcome {
+    let code = reply.as_ref().map(Reply::code);
     match cut {
         Some(Cut::Aborted | Cut::Gone | Cut::Shutdown | Cut::Kicked) => Outcome::Aborted,
-        _ if code == Some(ReplyCode::TRANSFER_DONE.0) => Outcome::Completed,
+        _ if code.is_ok_and(|code| code == ReplyCode::TRANSFER_DONE) => Outcome::Completed,
         _ => Outcome::Failed,
     }
 }

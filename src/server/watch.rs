@@ -7,6 +7,7 @@ use crate::protocol::reply::{Reply, ReplyCode};
 use crate::shown::counted;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use std::fmt;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -42,7 +43,7 @@ pub(super) struct Watch<'s> {
     pub(super) phase: &'s Phase,
     live: &'s Live,
     /// What is going on, for a client that asks with `STAT`.
-    pub(super) activity: &'s str,
+    pub(super) activity: &'s dyn fmt::Display,
     /// How many bytes have gone over the data connection.
     pub(super) moved: u64,
     /// Where they are counted beside those of all other transfers.
@@ -54,7 +55,7 @@ impl<'s> Watch<'s> {
         control: &'s mut Control,
         phase: &'s Phase,
         live: &'s Live,
-        activity: &'s str,
+        activity: &'s dyn fmt::Display,
     ) -> Self {
         Self {
             control,

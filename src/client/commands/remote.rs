@@ -315,14 +315,14 @@ fn raw(client: &mut Client, line: &str) -> Result<ControlFlow<()>> {
     }
     let code = reply.code();
     if events::is_json() {
-        let row = |line: &String| {
+        let row = |line: &str| {
             Object::default()
                 .with("reply", u64::from(code.0))
-                .with("text", line.as_str())
+                .with("text", line)
         };
-        text::rows(reply.lines().iter().map(row))?;
+        text::rows(reply.lines().map(row))?;
     } else {
-        text::show(reply.lines().iter().map(|line| format!("{code} {line}")))?;
+        text::show(reply.lines().map(|line| format!("{code} {line}")))?;
     }
     let verb = line
         .split(' ')

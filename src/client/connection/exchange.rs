@@ -121,7 +121,7 @@ impl Connection {
         body: impl FnOnce(Data<'_>) -> Result<T>,
     ) -> Result<T> {
         let begun = self.reply(command.verb(), Instant::now() + self.limits.silence)?;
-        self.last_words = begun.lines().join(" ");
+        self.last_words = begun.joined();
         let body = |connection: &mut Self| {
             let stream = connection.protected(open()?)?;
             body(connection.data(stream))
@@ -143,7 +143,7 @@ impl Connection {
                     _ => self.limits.silence,
                 };
                 let last = accepted(self.last_reply(command.verb(), limit)?)?;
-                self.last_words = last.lines().join(" ");
+                self.last_words = last.joined();
                 Ok(value)
             }
             // The last reply is asked for by an `ABOR`.

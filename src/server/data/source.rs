@@ -171,21 +171,15 @@ impl DataListener {
         mut watch: Watch<'_>,
         timeout: Duration,
     ) -> Result<DataChannel<'_>, Cut> {
-        let deadline = Instant::now() + timeout;
+        let mut deadline = None;
         loop {
-            // Strangers that come without end must not hold the wait open for ever.
-            if Instant::now() >= deadline {
-                return Err(Cut::Stalled);
-            }
             match self.accept_one() {
                 Ok((socket, from)) if from.ip().to_canonical() == peer => {
                     self.freed.was_used();
                     return Ok(DataChannel::new(socket, watch, timeout));
                 }
                 Ok((_, from)) => log::warn!("{from} connected to the data port of {peer}, closed"),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    watch.wait(&self.socket, PollFlags::IN, deadline)?;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The peer was gone before it was accepted: it may come again.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -193,6 +187,9 @@ impl DataListener {
                     return Err(Cut::Unreachable);
                 }
             }
+            // Behind strangers too: who come without end must not hold the wait open for ever.
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout);
+            watch.wait(&self.socket, PollFlags::IN, deadline)?;
         }
     }
 
