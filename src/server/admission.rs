@@ -21,6 +21,7 @@ pub(crate) struct Guest {
 
 impl Host for Shared {
     type Guest = Guest;
+    type Caller = (Arc<TcpStream>, SocketAddr);
 
     fn admit(&self, entrance: Entrance, socket: TcpStream, peer: SocketAddr) -> Option<Guest> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
@@ -63,10 +64,14 @@ impl Host for Shared {
         }
     }
 
-    fn send_away(&self, guest: Guest, error: &io::Error) {
+    fn caller(guest: &Guest) -> Self::Caller {
+        (Arc::clone(&guest.socket), guest.place.live().peer)
+    }
+
+    fn send_away(&self, (socket, peer): &Self::Caller, error: &io::Error) {
         log::error!("cannot start a thread: {error}");
         let refusal = "The server has no room for another session".to_owned();
-        self.refuse(&guest.socket, guest.place.live().peer, refusal);
+        self.refuse(socket, *peer, refusal);
     }
 }
 

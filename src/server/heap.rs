@@ -47,17 +47,20 @@ pub(super) enum Crowd {
 
 impl Crowd {
     /// Gives back what a crowd has left behind, step by step, once it has gone. It is to look every second or so,
-    /// at the most sessions that there have been since.
+    /// at the most sessions that there have been since. Says whether it took a step, with which threads that last are to be
+    /// replaced: they have pieces of what the crowd had set aside for them.
     ///
     /// What keeps memory is a stack that waits for a next thread, some forty MiB of which glibc keeps: with each there is a
     /// piece of the heap, which lies wherever the heap ended when the thread began, and nothing below it goes back to the
     /// system. All of them go when a thread ends whose stack is larger than they are together; and its own goes at the end of
     /// one more, which begins when the heap is small again. Threads of sessions may take a while to end, hence more rounds.
-    pub(super) fn look(&mut self, most: usize, now: Instant) {
+    pub(super) fn look(&mut self, most: usize, now: Instant) -> bool {
+        let mut has_stepped = false;
         *self = match *self {
             _ if most > CROWD => Self::Here,
             Self::Here if most <= FEW => Self::Gone(0, now + PAUSE),
             Self::Gone(steps, due) if due <= now => {
+                has_stepped = true;
                 tidy();
                 if steps.is_multiple_of(2) {
                     start(LARGE_STACK, visit_heaps);
@@ -71,6 +74,7 @@ impl Crowd {
             }
             other => other,
         };
+        has_stepped
     }
 }
 

@@ -233,7 +233,7 @@ impl Server {
         mut settings: impl FnMut() -> Option<Config>,
     ) -> io::Result<()> {
         let Self {
-            threads,
+            mut threads,
             shared,
             sweeper: _sweeper,
             mut notice,
@@ -246,7 +246,9 @@ impl Server {
         notice.ready(shared.busy());
         loop {
             notice.busy(|| shared.busy());
-            crowd.look(shared.sessions.peak(), Instant::now());
+            if crowd.look(shared.sessions.peak(), Instant::now()) {
+                threads.relieve();
+            }
             let (told_to_stop, told_to_reload) = told(stop, reload)?;
             if told_to_stop {
                 break;

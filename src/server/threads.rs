@@ -3,8 +3,8 @@
 //! A keeper at each door waits while nobody else does, and has a new thread serve the client that comes. To start and end one
 //! takes half of what all of a login takes: its stack with a guard, and another one for signals, are made and thrown away. So a
 //! thread whose client has left waits at the door itself, and the system gives clients to those who wait: no thread has to wake
-//! another. Keepers live as long as the server, since each thread has a piece of the heap taken up that it was started on, and
-//! nothing below that goes back to the system.
+//! another. Each thread has a piece of the heap taken up that it was started on, and nothing below that goes back to the system:
+//! so those of sessions are started by keepers, which last, and keepers by whoever has the [`Threads`].
 
 use super::entrance::{Door, Entrance, TURN};
 use super::heap;
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// The stack of a thread, in bytes. Only what is touched of it takes up memory.
 const STACK: usize = 256 * 1024;
+/// The stack of a keeper. It is larger, so that no keeper gets one that a session's thread has left, to which a piece of the heap
+/// belongs that lies where the crowd was.
+const KEEPER_STACK: usize = 1024 * 1024;
 /// How many wait at a door beside its keeper: with 64, and an age of ten seconds, a crowd left two MiB more behind than it had
 /// found.
 const MOST_WAITING: usize = 8;
@@ -35,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) trait Host: Send + Sync + 'static {
     /// A client that was let in.
     type Guest: Send;
+    /// What has to be known of one to send it away.
+    type Caller;
 
     /// Lets a client in, which must take no time, or does not.
     fn admit(&self, entrance: Entrance, socket: TcpStream, peer: SocketAddr)
@@ -43,8 +48,11 @@ pub(super) trait Host: Send + Sync + 'static {
     /// Serves a client until it leaves.
     fn serve(&self, guest: Self::Guest);
 
+    /// Who a guest is.
+    fn caller(guest: &Self::Guest) -> Self::Caller;
+
     /// Sends a client away again for whom there is no thread.
-    fn send_away(&self, guest: Self::Guest, error: &io::Error);
+    fn send_away(&self, caller: &Self::Caller, error: &io::Error);
 }
 
 /// The threads at some doors. When this has been dropped, nobody waits and no door is open any more; those who serve end
@@ -52,9 +60,17 @@ pub(super) trait Host: Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Threads<H> {
     posts: Vec<Arc<Post<H>>>,
-    keepers: Vec<JoinHandle<()>>,
+    /// Of each of the posts.
+    keepers: Vec<Keeper>,
     /// Its end tells those who wait.
     stop: Option<UnixStream>,
+}
+
+#[derive(Debug)]
+struct Keeper {
+    thread: JoinHandle<()>,
+    /// Its end tells the keeper that it is another one's turn.
+    relief: UnixStream,
 }
 
 /// A door, and those who wait at it.
@@ -75,6 +91,8 @@ struct Waiting<'p, H>(&'p Post<H>);
 struct State {
     /// How many wait beside the keeper.
     waiting: usize,
+    /// Which of the keepers, which are counted, it is the turn of.
+    keeper: u64,
     /// Whether the keeper has to be told when that is none any more.
     keeper_rests: bool,
     is_closed: bool,
@@ -101,10 +119,22 @@ impl<H: Host> Threads<H> {
                 state: Mutex::default(),
                 deserted: Condvar::new(),
             });
-            threads.posts.push(Arc::clone(&post));
-            threads.keepers.push(start(move || post.keep())?);
+            threads.keepers.push(post.hire()?);
+            threads.posts.push(post);
         }
         Ok(threads)
+    }
+
+    /// Has other keepers take over. Of the small pieces that sessions have left in a keeper's heap, glibc sets some aside for it,
+    /// wherever they lie: they go back when it ends.
+    pub(super) fn relieve(&mut self) {
+        for (post, keeper) in self.posts.iter().zip(&mut self.keepers) {
+            match post.hire() {
+                // Nobody waits for the earlier one: whoever did would be the one that frees its stack, and others beside it.
+                Ok(next) => drop(mem::replace(keeper, next).dismiss(post)),
+                Err(error) => log::debug!("a keeper is not relieved: {error}"),
+            }
+        }
     }
 
     /// The address of the first of these doors that is of this kind.
@@ -120,12 +150,11 @@ impl<H> Drop for Threads<H> {
         for post in &self.posts {
             post.state().is_closed = true;
             post.door.shut();
-            post.deserted.notify_all();
         }
         self.stop = None;
-        for keeper in self.keepers.drain(..) {
+        for (post, keeper) in self.posts.iter().zip(self.keepers.drain(..)) {
             // It panics only if there is a defect in it, which the panic itself has told of.
-            let _ = keeper.join();
+            let _ = keeper.dismiss(post).join();
         }
         for post in &self.posts {
             let some_wait = |state: &mut State| state.waiting > 0;
@@ -136,15 +165,26 @@ impl<H> Drop for Threads<H> {
     }
 }
 
-fn start(work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().stack_size(STACK).spawn(work)
+fn start(stack: usize, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().stack_size(stack).spawn(work)
 }
 
 impl<H: Host> Post<H> {
+    /// Starts a keeper. When this returns it is its turn.
+    fn hire(self: &Arc<Self>) -> io::Result<Keeper> {
+        let (relief, relieved) = UnixStream::pair()?;
+        // It looks here first.
+        let mut state = self.state();
+        let (post, number) = (Arc::clone(self), state.keeper + 1);
+        let thread = start(KEEPER_STACK, move || post.keep(number, &relieved))?;
+        state.keeper = number;
+        Ok(Keeper { thread, relief })
+    }
+
     /// Waits for clients while nobody else does, and has a new thread serve each.
-    fn keep(self: &Arc<Self>) {
-        while self.is_deserted() {
-            match self.wait(true) {
+    fn keep(self: &Arc<Self>, number: u64, relieved: &UnixStream) {
+        while self.is_deserted(number) {
+            match self.wait(true, relieved) {
                 Ok(Some(guest)) => self.take_in(guest),
                 Ok(None) => {}
                 Err(error) if is_nothing(&error) || self.state().is_closed => {}
@@ -156,34 +196,26 @@ impl<H: Host> Post<H> {
         }
     }
 
-    /// Waits until nobody else waits, and says no when nobody is to wait any more.
-    fn is_deserted(&self) -> bool {
+    /// Waits until nobody else waits, and says no when this keeper is not to wait any more.
+    fn is_deserted(&self, keeper: u64) -> bool {
+        let is_over = |state: &State| state.is_closed || state.keeper != keeper;
         let mut state = self.state();
-        while state.waiting > 0 && !state.is_closed {
+        while state.waiting > 0 && !is_over(&state) {
             state.keeper_rests = true;
             drop(self.deserted.wait(state));
             thread::sleep(GRACE);
             state = self.state();
         }
-        !state.is_closed
+        !is_over(&state)
     }
 
     /// Has a new thread serve this client first.
     fn take_in(self: &Arc<Self>, guest: H::Guest) {
         // Of a thread that does not begin nothing comes back.
-        let first = Arc::new(Mutex::new(Some(guest)));
-        let (post, mine) = (Arc::clone(self), Arc::clone(&first));
-        let started = start(move || {
-            let guest = taken(&mine);
-            drop(mine);
-            if let Some(guest) = guest {
-                post.serve(guest);
-            }
-        });
-        if let Err(error) = started
-            && let Some(guest) = taken(&first)
-        {
-            self.host.send_away(guest, &error);
+        let caller = H::caller(&guest);
+        let post = Arc::clone(self);
+        if let Err(error) = start(STACK, move || post.serve(guest)) {
+            self.host.send_away(&caller, &error);
         }
     }
 
@@ -212,7 +244,7 @@ impl<H: Host> Post<H> {
         let _waiting = Waiting(self);
         let since = Instant::now();
         while since.elapsed() < TURN && !self.state().is_closed {
-            match self.wait(false) {
+            match self.wait(false, &self.stopped) {
                 Ok(Some(guest)) => return Some(guest),
                 Ok(None) => {}
                 Err(error) if is_nothing(&error) => {}
@@ -224,9 +256,18 @@ impl<H: Host> Post<H> {
     }
 
     /// Waits for the next client as [`Door::accept`] has it. `None` if it was not let in.
-    fn wait(&self, alone: bool) -> io::Result<Option<H::Guest>> {
-        let (socket, peer) = self.door.accept(alone, &self.stopped)?;
+    fn wait(&self, alone: bool, stop: &UnixStream) -> io::Result<Option<H::Guest>> {
+        let (socket, peer) = self.door.accept(alone, stop)?;
         Ok(self.host.admit(self.door.entrance, socket, peer))
+    }
+}
+
+impl Keeper {
+    /// Wakes it, to end because it is not its turn any more.
+    fn dismiss<H>(self, post: &Post<H>) -> JoinHandle<()> {
+        drop(self.relief);
+        post.deserted.notify_all();
+        self.thread
     }
 }
 
@@ -246,10 +287,6 @@ impl<H> Drop for Waiting<'_, H> {
             self.0.deserted.notify_all();
         }
     }
-}
-
-fn taken<T>(from: &Mutex<Option<T>>) -> Option<T> {
-    from.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Whether nobody has come, and nothing is wrong.

@@ -11,6 +11,7 @@ struct Hotel<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Host for Hotel<F> {
     type Guest = TcpStream;
+    type Caller = ();
 
     fn admit(&self, _: Entrance, socket: TcpStream, _: SocketAddr) -> Option<TcpStream> {
         Some(socket)
@@ -23,7 +24,9 @@ impl<F: Fn() + Send + Sync + 'static> Host for Hotel<F> {
         let _ = guest.write_all(b"!");
     }
 
-    fn send_away(&self, _: TcpStream, error: &io::Error) {
+    fn caller(_: &TcpStream) {}
+
+    fn send_away(&self, _: &(), error: &io::Error) {
         panic!("{error}");
     }
 }
@@ -119,6 +122,25 @@ fn those_that_wait_end_after_a_while_and_the_keeper_stays() {
         assert!(serve(house.visit()));
     }
     house.wait_for(|waiting| waiting == 0);
+    assert!(serve(house.visit()));
+}
+
+#[test]
+fn a_keeper_that_is_relieved_ends_and_the_next_one_keeps_the_door() {
+    let mut house = House::new(|| {});
+    let post = Arc::clone(&house.threads.posts[0]);
+    // Whether it rests beside others who wait, or waits itself.
+    house.threads.relieve();
+    serve_three(&house);
+    house.threads.relieve();
+    assert_eq!(post.state().keeper, 3);
+    house.wait_for(|waiting| waiting == 0);
+    // This one has it, those who began before it have not.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Arc::strong_count(&post) > 3 {
+        assert!(Instant::now() < deadline, "a keeper goes on");
+        thread::sleep(Duration::from_millis(1));
+    }
     assert!(serve(house.visit()));
 }
 
