@@ -145,6 +145,9 @@ pub enum ReplyError {
 
 impl Reply {
     /// A reply of one line. Line ends and other control characters in `text` become spaces.
+    ///
+    /// Not a part of its callers, of which the server's would each need room for it on the stack of every session.
+    #[inline(never)]
     pub fn new(code: ReplyCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,

@@ -23,6 +23,7 @@ const MOST: usize = 2;
 const TICK: Duration = Duration::from_millis(50);
 
 /// draft-bryan-ftpext-hash §3.2.
+#[inline(never)]
 pub(super) fn hash(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let algorithm = session.hash;
     match checksum(session, name.as_str(), algorithm)? {
@@ -35,6 +36,7 @@ pub(super) fn hash(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 }
 
 /// `XSHA256` and the like. Some clients put the name in quotes.
+#[inline(never)]
 pub(super) fn xhash(
     session: &mut Session<'_>,
     algorithm: HashAlgorithm,

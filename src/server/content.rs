@@ -12,6 +12,7 @@ use crate::protocol::reply::{Reply, ReplyCode};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// RFC 3659 §5.
+#[inline(never)]
 pub(super) fn rest(session: &mut Session<'_>, position: u64) -> io::Result<Reply> {
     session.restart_at = position;
     reply(
@@ -91,6 +92,7 @@ pub(super) fn appe(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 }
 
 /// The 150 tells the name, as RFC 1123 §4.1.2.9 has it. A name that the client gives is the beginning of it.
+#[inline(never)]
 pub(super) fn stou(session: &mut Session<'_>, name: Option<&Arg>) -> io::Result<Reply> {
     let name = format!(
         "{}.{:016x}",

@@ -12,6 +12,7 @@ use cap_std::fs::File;
 use jiff::Timestamp;
 use std::io;
 
+#[inline(never)]
 pub(super) fn pwd(session: &mut Session<'_>) -> io::Result<Reply> {
     reply(
         ReplyCode::PATH,
@@ -32,6 +33,7 @@ pub(super) fn cwd(session: &mut Session<'_>, name: &str) -> io::Result<Reply> {
     reply(ReplyCode::FILE_ACTION_DONE, text)
 }
 
+#[inline(never)]
 pub(super) fn mkd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let path = match session.path(name.as_str()) {
         Ok(path) => path,
@@ -43,6 +45,7 @@ pub(super) fn mkd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     }
 }
 
+#[inline(never)]
 pub(super) fn rmd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     change(
         session,
@@ -52,6 +55,7 @@ pub(super) fn rmd(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     )
 }
 
+#[inline(never)]
 pub(super) fn dele(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     change(
         session,
@@ -61,6 +65,7 @@ pub(super) fn dele(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     )
 }
 
+#[inline(never)]
 pub(super) fn rnfr(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     match entry(session, name.as_str()) {
         Ok((path, _)) => {
@@ -87,6 +92,7 @@ pub(super) fn rnto(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 }
 
 /// RFC 3659 §4. Of a cut upload it tells its owner how much is there to go on from.
+#[inline(never)]
 pub(super) fn size(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     if session.transfer_type == TransferType::Ascii {
         // The number of bytes with converted line ends is known only after reading the whole file.
@@ -108,6 +114,7 @@ pub(super) fn size(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
 }
 
 /// RFC 3659 §3. Older clients set the time by it: `MDTM YYYYMMDDhhmmss path`.
+#[inline(never)]
 pub(super) fn mdtm(session: &mut Session<'_>, name: &Arg) -> io::Result<Reply> {
     let found = seen(session, name.as_str());
     if found.is_err()

@@ -83,6 +83,7 @@ pub(super) fn opts(session: &mut Session<'_>, option: &str) -> io::Result<Reply>
     }
 }
 
+#[inline(never)]
 pub(super) fn help() -> io::Result<Reply> {
     let verbs = "ABOR ALLO APPE AUTH CCC  CDUP CLNT CWD  DELE EPRT EPSV FEAT HASH HELP HOST LIST\n\
                  MDTM MFMT MKD  MLSD MLST MODE NLST NOOP OPTS PASS PASV PBSZ PORT PROT PWD  QUIT\n\

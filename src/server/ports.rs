@@ -46,6 +46,7 @@ pub(super) fn epsv(session: &mut Session<'_>, on: Epsv) -> io::Result<Reply> {
 }
 
 /// RFC 959 §4.1.2.
+#[inline(never)]
 pub(super) fn pasv(session: &mut Session<'_>) -> io::Result<Reply> {
     if session.epsv_all {
         return only_epsv();
@@ -93,6 +94,7 @@ pub(super) fn port(session: &mut Session<'_>, target: SocketAddr) -> io::Result<
 }
 
 /// `ABOR` where no transfer is under way; [`Watch`] sees to one that comes in the midst of one.
+#[inline(never)]
 pub(super) fn abor(session: &mut Session<'_>) -> io::Result<Reply> {
     session.prepared.clear();
     reply(ReplyCode::TRANSFER_DONE, "No transfer is under way.")

@@ -21,6 +21,7 @@ pub(super) struct Protection {
 }
 
 /// RFC 4217 §4. The handshake follows the reply, see [`begin`].
+#[inline(never)]
 pub(super) fn auth(session: &mut Session<'_>, mechanism: Mechanism) -> io::Result<Reply> {
     if !session.shared.tls.is_on() {
         return Ok(CommandError::NotImplemented.reply());
@@ -65,6 +66,7 @@ pub(super) fn begin(session: &mut Session<'_>, data_is_private: bool) -> io::Res
 }
 
 /// RFC 4217 §8: with TLS the size of the protection buffer is always 0.
+#[inline(never)]
 pub(super) fn pbsz(session: &mut Session<'_>) -> io::Result<Reply> {
     if session.protection.tls.is_none() {
         return auth_first();
@@ -74,6 +76,7 @@ pub(super) fn pbsz(session: &mut Session<'_>) -> io::Result<Reply> {
 }
 
 /// RFC 4217 §9.
+#[inline(never)]
 pub(super) fn prot(session: &mut Session<'_>, level: Level) -> io::Result<Reply> {
     if session.protection.tls.is_none() {
         return auth_first();
@@ -102,6 +105,7 @@ pub(super) fn prot(session: &mut Session<'_>, level: Level) -> io::Result<Reply>
 }
 
 /// RFC 4217 §6. A control connection in clear again could be taken over by whoever is between.
+#[inline(never)]
 pub(super) fn ccc(session: &mut Session<'_>) -> io::Result<Reply> {
     if session.protection.tls.is_none() {
         return auth_first();
