@@ -145,9 +145,6 @@ pub enum ReplyError {
 
 impl Reply {
     /// A reply of one line. Line ends and other control characters in `text` become spaces.
-    ///
-    /// Not a part of its callers, of which the server's would each need room for it on the stack of every session.
-    #[inline(never)]
     pub fn new(code: ReplyCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -206,9 +203,13 @@ impl Reply {
     /// # Errors
     /// Whatever `output` says.
     pub fn write_to(&self, output: &mut impl Write) -> io::Result<()> {
+        output.write_all(self.wire().as_bytes())
+    }
+
+    fn wire(&self) -> String {
         let mut wire = String::new();
         self.put_behind(&mut wire);
-        output.write_all(wire.as_bytes())
+        wire
     }
 
     /// Puts the reply as on the wire behind others. Each command is answered by one of these: put together without the standard
@@ -263,9 +264,7 @@ impl Reply {
 /// Formats as on the wire, `CRLF` included.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut wire = String::new();
-        self.put_behind(&mut wire);
-        f.write_str(&wire)
+        f.write_str(&self.wire())
     }
 }
 

@@ -5,7 +5,7 @@ use super::sessions::Place;
 use super::threads::Host;
 use super::{Shared, control, metrics, session};
 use crate::protocol::reply::{Reply, ReplyCode};
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl Shared {
         log::warn!(peer:% = peer; "{peer} refused: {refusal}");
         let reply = Reply::new(ReplyCode::NOT_AVAILABLE, refusal + ", try again later.");
         // One small write to a new connection does not block, and if it fails nobody is there to be told.
-        let _ = socket.write_all(reply.to_string().as_bytes());
+        let _ = reply.write_to(&mut socket);
         control::part(socket, Duration::ZERO);
     }
 }
