@@ -30,6 +30,11 @@ const DISK: u64 = 4 << 20;
 const TESTS: &[Test] = &[
     ("a full disk", Some(MOUNTS), full_disk),
     ("a folder that is read-only", Some(MOUNTS), read_only),
+    (
+        "a folder that may not be listed",
+        Some(OTHER_USER),
+        drop_box,
+    ),
     ("no threads", Some(OTHER_USER), no_threads),
     ("no descriptors", None, no_descriptors),
     ("fifty clients over one data port", None, one_port),
@@ -135,26 +140,42 @@ fn read_only() {
     assert_eq!(names_in(&there), ["old"]);
 }
 
-fn no_threads() {
+/// A server that runs as another user, with so many threads, over a root that anybody may write to.
+#[track_caller]
+fn by_another(threads: usize, flags: &[&str]) -> Server {
     let outside = TempDir::with_prefix("ftp-test-").expect("a temporary folder");
     let root = outside.path().join("root");
     fs::create_dir(&root).expect("the root folder");
     for (folder, mode) in [(outside.path(), 0o755), (&root, 0o777)] {
         fs::set_permissions(folder, Permissions::from_mode(mode)).expect("the mode is set");
     }
-    fs::write(root.join("a"), "abc").expect("a file");
-    let mut command = Server::by(&other_user(THREADS).each_ref().map(String::as_str));
-    command.args([
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--tls",
-        "off",
-        "--root",
-    ]);
-    command.arg(&root);
-    let server = Server::from_command(command, outside);
+    let mut command = Server::by(&other_user(threads).each_ref().map(String::as_str));
+    command.args(["--host", "127.0.0.1", "--port", "0", "--tls", "off"]);
+    command.args(flags).arg("--root").arg(&root);
+    Server::from_command(command, outside)
+}
+
+// What is put into it is there for good all the same, and who cannot see what is there can replace it.
+fn drop_box() {
+    let server = by_another(5000, &["--anonymous", "full"]);
+    server.make_folder("in");
+    let closed = Permissions::from_mode(0o333);
+    fs::set_permissions(server.path("in"), closed).expect("the mode is set");
+    let mut raw = server.login();
+    raw.begin_refused("LIST in", &[550]);
+    for content in ["one", "another"] {
+        raw.store("in/a", content.as_bytes());
+        assert_eq!(server.read("in/a"), content.as_bytes());
+    }
+    let large = Pattern::bytes(3, 1 << 20);
+    raw.store("in/b", &large);
+    assert_eq!(raw.fetch("in/b"), large);
+    assert_eq!(names_in(&server.path("in")), ["a", "b"]);
+}
+
+fn no_threads() {
+    let server = by_another(THREADS, &[]);
+    server.write("a", "abc");
     let mut first = server.login();
     let mut others: Vec<Raw> = Vec::new();
     loop {

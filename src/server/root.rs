@@ -69,7 +69,7 @@ impl Root {
             .resolve(&VirtualPath::root(), name)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let whole = self.folder.now();
-        let open = || whole.open_dir(path.relative());
+        let open = || OpenFolder::open(&whole, path.relative());
         let dir = if path == VirtualPath::root() {
             // A descriptor is spared for each session that has all of the folder.
             whole
@@ -81,7 +81,7 @@ impl Root {
                 }
                 opened => opened?,
             };
-            Arc::new(opened.into())
+            Arc::new(opened)
         };
         Ok(Self {
             dir,

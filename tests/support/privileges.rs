@@ -2,6 +2,7 @@
 
 use super::Server;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Disks of a test's own, in a mount namespace of the server's own.
 pub(crate) const MOUNTS: &str = "right to mount";
@@ -28,7 +29,9 @@ pub(crate) fn has(need: &str) -> bool {
 
 /// What starts a server as a user that nobody else is and that has so many threads.
 pub(crate) fn other_user(threads: usize) -> [String; 6] {
-    let user = 100_000 + std::process::id() % 50_000;
+    static USERS: AtomicU32 = AtomicU32::new(0);
+    let another = USERS.fetch_add(1, Ordering::Relaxed) % 50;
+    let user = 100_000 + std::process::id() % 1000 * 50 + another;
     [
         "prlimit".to_owned(),
         format!("--nproc={threads}"),

@@ -1,39 +1,57 @@
 //! Folders that are open, and the one that is served as a whole, which may be taken away and put back while it is.
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File};
-use rustix::fs::{FileType, Stat, fstat, stat};
+use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
+use rustix::fs::{FileType, OFlags, Stat, fstat, fsync, stat, syncfs};
+use rustix::io::retry_on_intr;
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// A folder that is open. What it takes to sync what is in it is opened once.
+/// A folder that is open.
 #[derive(Debug)]
 pub(super) struct OpenFolder {
     dir: Dir,
-    readable: OnceLock<File>,
+    is_readable: bool,
 }
 
 impl OpenFolder {
-    /// Waits until the names in it are on the disk.
+    /// Opens a folder below `parent`. Into one that may not be read, as a drop box, files can be put all the same.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        if let Some(readable) = self.readable.get() {
-            return readable.sync_all();
+    pub(super) fn open(parent: &Dir, path: &str) -> io::Result<Self> {
+        match readable(parent, path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Self {
+                dir: parent.open_dir(path)?,
+                is_readable: false,
+            }),
+            opened => opened.map(Self::from),
         }
-        let readable = readable(&self.dir)?;
-        self.readable.get_or_init(|| readable).sync_all()
+    }
+
+    /// Waits until the names in it are on the disk, the one that `file` has got last among them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn sync(&self, file: &File) -> io::Result<()> {
+        let synced = if self.is_readable {
+            retry_on_intr(|| fsync(&self.dir))
+        } else {
+            // Nothing less than all of the file system can be had by way of a file.
+            retry_on_intr(|| syncfs(file))
+        };
+        Ok(synced?)
     }
 }
 
+/// One that may be read.
 impl From<Dir> for OpenFolder {
     fn from(dir: Dir) -> Self {
         Self {
             dir,
-            readable: OnceLock::new(),
+            is_readable: true,
         }
     }
 }
@@ -94,14 +112,10 @@ impl Folder {
             .ok()
     }
 
-    /// With its second handle, since uploads will come.
     fn open_at(path: &Path) -> io::Result<OpenFolder> {
-        let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-        let readable = readable(&dir)?;
-        Ok(OpenFolder {
-            dir,
-            readable: readable.into(),
-        })
+        Dir::open_ambient_dir(path, ambient_authority())
+            .and_then(|dir| readable(&dir, "."))
+            .map(OpenFolder::from)
     }
 
     /// Whether there is a folder in the place of this one.
@@ -118,7 +132,12 @@ impl Folder {
     }
 }
 
-/// A folder's handle is good for paths below it only: to walk it, or to sync what is in it, it must be opened once more.
-pub(super) fn readable(dir: &Dir) -> io::Result<File> {
-    dir.open(".")
+/// Opens a folder so that it can be walked, and what is in it synced: a handle of `Dir::open_dir` is good for paths only.
+pub(super) fn readable(parent: &Dir, path: &str) -> io::Result<Dir> {
+    let mut options = OpenOptions::new();
+    let file = parent.open_with(path, options.read(true).custom_flags(O_DIRECTORY))?;
+    Ok(Dir::from_std_file(file.into_std()))
 }
+
+/// `O_DIRECTORY` as `custom_flags` takes it.
+const O_DIRECTORY: i32 = OFlags::DIRECTORY.bits().cast_signed();

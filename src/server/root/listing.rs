@@ -6,7 +6,7 @@ use crate::protocol::entry::{Entry, Kind, Perm, Unique};
 use crate::server::glob::Glob;
 use crate::server::users::Permissions;
 use crate::shown::counted;
-use cap_std::fs::{Dir, Metadata, MetadataExt};
+use cap_std::fs::{Metadata, MetadataExt};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Stat, fstat};
 use std::io;
@@ -16,7 +16,6 @@ use std::io;
 #[derive(Debug)]
 pub(in crate::server) struct Listing {
     root: Root,
-    dir: Dir,
     walk: rustix::fs::Dir,
     path: VirtualPath,
     permissions: Permissions,
@@ -57,12 +56,10 @@ impl Root {
         permissions: Permissions,
         only: Option<Glob>,
     ) -> io::Result<Listing> {
-        let dir = stale::again(|| self.dir.open_dir(path.relative()))?;
-        let walk = rustix::fs::Dir::new(readable(&dir)?.into_std())?;
+        let dir = stale::again(|| readable(&self.dir, path.relative()))?;
         Ok(Listing {
             root: self.clone(),
-            dir,
-            walk,
+            walk: rustix::fs::Dir::new(dir)?,
             path: path.clone(),
             permissions,
             only,
@@ -80,10 +77,10 @@ impl Listing {
         if self.only.is_some() {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let identity = |dir: &Dir| fstat(dir).map(|stat| (stat.st_dev, stat.st_ino));
+        let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
         Ok(Place {
-            root: identity(&self.root.dir)?,
-            folder: identity(&self.dir)?,
+            root: identity(fstat(&**self.root.dir)?),
+            folder: identity(self.walk.stat()?),
             path: self.path.clone(),
         })
     }
@@ -92,7 +89,7 @@ impl Listing {
     fn facts(&self, name: &str) -> Option<Facts> {
         let stat = || {
             Ok(rustix::fs::statat(
-                &self.dir,
+                self.walk.fd()?,
                 name,
                 AtFlags::SYMLINK_NOFOLLOW,
             )?)

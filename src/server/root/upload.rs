@@ -78,7 +78,7 @@ impl Root {
         let dir = if folder == VirtualPath::root() {
             Arc::clone(&self.dir)
         } else {
-            Arc::new(self.dir.open_dir(folder.relative())?.into())
+            Arc::new(OpenFolder::open(&self.dir, folder.relative())?)
         };
         let names = Names::new(owner, name);
         let there = if start == Start::Anew && self.ledger.is_none() {
@@ -192,7 +192,7 @@ impl Upload {
         self.in_place = true;
         self.forget_earlier();
         match self.durability {
-            Durability::Full => self.dir.sync(),
+            Durability::Full => self.dir.sync(&self.file),
             Durability::Relaxed => Ok(()),
         }
     }
