@@ -59,9 +59,8 @@ pub(super) trait Host: Send + Sync + 'static {
 /// behind their clients.
 #[derive(Debug)]
 pub(super) struct Threads<H> {
-    posts: Vec<Arc<Post<H>>>,
-    /// Of each of the posts.
-    keepers: Vec<Keeper>,
+    /// Each with its keeper.
+    posts: Vec<(Arc<Post<H>>, Keeper)>,
     /// Its end tells those who wait.
     stop: Option<UnixStream>,
 }
@@ -108,7 +107,6 @@ impl<H: Host> Threads<H> {
         let stopped = Arc::new(stopped);
         let mut threads = Self {
             posts: Vec::new(),
-            keepers: Vec::new(),
             stop: Some(stop),
         };
         for door in doors {
@@ -119,8 +117,8 @@ impl<H: Host> Threads<H> {
                 state: Mutex::default(),
                 deserted: Condvar::new(),
             });
-            threads.keepers.push(post.hire()?);
-            threads.posts.push(post);
+            let keeper = post.hire()?;
+            threads.posts.push((post, keeper));
         }
         Ok(threads)
     }
@@ -128,7 +126,7 @@ impl<H: Host> Threads<H> {
     /// Has other keepers take over. Of the small pieces that sessions have left in a keeper's heap, glibc sets some aside for it,
     /// wherever they lie: they go back when it ends.
     pub(super) fn relieve(&mut self) {
-        for (post, keeper) in self.posts.iter().zip(&mut self.keepers) {
+        for (post, keeper) in &mut self.posts {
             match post.hire() {
                 // Nobody waits for the earlier one: whoever did would be the one that frees its stack, and others beside it.
                 Ok(next) => drop(mem::replace(keeper, next).dismiss(post)),
@@ -139,7 +137,7 @@ impl<H: Host> Threads<H> {
 
     /// The address of the first of these doors that is of this kind.
     pub(super) fn address(&self, kind: Entrance) -> io::Result<Option<SocketAddr>> {
-        let mut doors = self.posts.iter().map(|post| &post.door);
+        let mut doors = self.posts.iter().map(|(post, _)| &post.door);
         let first = doors.find(|door| door.entrance == kind);
         first.map(Door::address).transpose()
     }
@@ -147,16 +145,14 @@ impl<H: Host> Threads<H> {
 
 impl<H> Drop for Threads<H> {
     fn drop(&mut self) {
-        for post in &self.posts {
+        for (post, _) in &self.posts {
             post.state().is_closed = true;
             post.door.shut();
         }
         self.stop = None;
-        for (post, keeper) in self.posts.iter().zip(self.keepers.drain(..)) {
+        for (post, keeper) in self.posts.drain(..) {
             // It panics only if there is a defect in it, which the panic itself has told of.
-            let _ = keeper.dismiss(post).join();
-        }
-        for post in &self.posts {
+            let _ = keeper.dismiss(&post).join();
             let some_wait = |state: &mut State| state.waiting > 0;
             // Whoever waits longer than that is of no harm: it ends with the process.
             let deserted = &post.deserted;

@@ -60,8 +60,8 @@ impl<F: Fn() + Send + Sync + 'static> House<F> {
 
     fn wait_for(&self, enough: impl Fn(usize) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !enough(self.threads.posts[0].state().waiting) {
-            let state = self.threads.posts[0].state();
+        while !enough(self.threads.posts[0].0.state().waiting) {
+            let state = self.threads.posts[0].0.state();
             assert!(Instant::now() < deadline, "{state:?}");
             drop(state);
             thread::sleep(Duration::from_millis(1));
@@ -118,7 +118,7 @@ fn those_that_wait_end_after_a_while_and_the_keeper_stays() {
     let house = House::new(|| {});
     serve_three(&house);
     // Whoever comes now makes the keeper see that others wait.
-    while !house.threads.posts[0].state().keeper_rests {
+    while !house.threads.posts[0].0.state().keeper_rests {
         assert!(serve(house.visit()));
     }
     house.wait_for(|waiting| waiting == 0);
@@ -128,7 +128,7 @@ fn those_that_wait_end_after_a_while_and_the_keeper_stays() {
 #[test]
 fn a_keeper_that_is_relieved_ends_and_the_next_one_keeps_the_door() {
     let mut house = House::new(|| {});
-    let post = Arc::clone(&house.threads.posts[0]);
+    let post = Arc::clone(&house.threads.posts[0].0);
     // Whether it rests beside others who wait, or waits itself.
     house.threads.relieve();
     serve_three(&house);
@@ -148,7 +148,7 @@ fn a_keeper_that_is_relieved_ends_and_the_next_one_keeps_the_door() {
 fn those_that_wait_end_with_their_owner_and_nobody_is_let_in_behind_them() {
     let house = House::new(|| {});
     let here = house.visit();
-    let post = Arc::clone(&house.threads.posts[0]);
+    let post = Arc::clone(&house.threads.posts[0].0);
     let address = house.address;
     assert!(serve(house.visit()));
     house.wait_for(|waiting| waiting == 1);
