@@ -8,7 +8,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use support::{
-    Client, Pattern, Server, names_in, partials_in, read_all, reset, temporaries, wait_until,
+    Client, Pattern, Server, names_in, partials_in, peak_kib, read_all, reset, temporaries,
+    wait_until,
 };
 
 const FULL: [&str; 2] = ["--anonymous", "full"];
@@ -128,6 +129,11 @@ fn many_files(count: usize) {
         File::create(server.path(&format!("d/{number:07}"))).expect("a file");
     }
     let mut raw = server.login();
+    // What they need of the program itself is there by then.
+    for verb in ["NLST", "LIST", "MLSD"] {
+        raw.rows(verb);
+    }
+    let before = peak_kib(server.pid());
     raw.run("CWD d", 250);
     let mut names = raw.rows("NLST");
     names.sort_unstable();
@@ -137,7 +143,12 @@ fn many_files(count: usize) {
         "{} of {count} names",
         names.len()
     );
-    assert!(raw.rows("MLSD").len() >= count, "rows are missing");
+    for verb in ["LIST", "MLSD"] {
+        assert!(raw.rows(verb).len() >= count, "rows of {verb} are missing");
+    }
+    // The rows are several MiB, and more of them are to take no more.
+    let more = peak_kib(server.pid()) - before;
+    assert!(more < 1024, "{more} KiB for {count} entries");
     raw.store("0000000", b"abc");
     assert_eq!(raw.fetch("0000000"), b"abc");
     raw.refused("RMD /d");
