@@ -1,4 +1,5 @@
-//! The copy loop of every transfer, on both sides, and the checksums of what was copied.
+//! The copy loop of every transfer, on both sides, what makes the file that it has written last, and the checksums of what was
+//! copied.
 
 mod pace;
 mod pipe;
@@ -7,8 +8,11 @@ pub use pace::{Pace, parse_rate};
 pub use pipe::Pipe;
 
 use crate::protocol::hash::HashAlgorithm;
+use rustix::fs::{fsync, syncfs};
+use rustix::io::retry_on_intr;
 use sha2::Digest as _;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 
 /// How many bytes one turn of the loop moves at the most.
 pub const CHUNK: usize = 256 * 1024;
@@ -59,6 +63,20 @@ pub fn copy(
             buffer = vec![0; CHUNK];
         }
     }
+}
+
+/// Waits until the name that `file` has got last is on the disk, with all others of its folder. There is no `folder` where it may
+/// not be read: files can be put into a drop box all the same.
+///
+/// # Errors
+/// What the system says.
+pub fn sync_name(folder: Option<&impl AsFd>, file: &impl AsFd) -> io::Result<()> {
+    let synced = retry_on_intr(|| match folder {
+        Some(folder) => fsync(folder),
+        // Nothing less than all of the file system can be had by way of a file.
+        None => syncfs(file),
+    });
+    Ok(synced?)
 }
 
 /// A checksum that is being made of what is written to it.

@@ -35,6 +35,11 @@ const TESTS: &[Test] = &[
         Some(OTHER_USER),
         drop_box,
     ),
+    (
+        "a folder for downloads that may not be listed",
+        Some(OTHER_USER),
+        hidden_downloads,
+    ),
     ("no threads", Some(OTHER_USER), no_threads),
     ("no descriptors", None, no_descriptors),
     ("fifty clients over one data port", None, one_port),
@@ -171,6 +176,24 @@ fn drop_box() {
     raw.store("in/b", &large);
     assert_eq!(raw.fetch("in/b"), large);
     assert_eq!(names_in(&server.path("in")), ["a", "b"]);
+}
+
+fn hidden_downloads() {
+    let server = Server::start();
+    let large = Pattern::bytes(4, 1 << 20);
+    server.write("a", &large);
+    let client = Client::new(server.address).by(&other_user(5000));
+    for (path, mode) in [
+        (client.folder().into(), 0o777),
+        (client.download(""), 0o333),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("the mode is set");
+    }
+    client.succeed("get a\nget a b\nget a\n");
+    for name in ["a", "b"] {
+        assert!(fs::read(client.download(name)).expect("it came") == large);
+    }
+    assert_eq!(names_in(&client.download("")), ["a", "b"]);
 }
 
 fn no_threads() {

@@ -4,7 +4,7 @@ use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
 use super::progress::Meter;
 use super::record;
-use crate::copy::{CopyError, hex};
+use crate::copy::{CopyError, hex, sync_name};
 use crate::protocol::entry::Entry;
 use crate::shown::counted;
 use anyhow::Result;
@@ -181,15 +181,17 @@ impl Part {
     /// # Errors
     /// [`Trouble::Local`]; a file of that name that was there before stays as it was.
     pub(super) fn commit(mut self, modified: Option<SystemTime>) -> Result<(), Trouble> {
-        let folder = self
-            .target
-            .parent()
-            .filter(|folder| *folder != Path::new(""));
+        let folder = self.target.parent();
+        let folder = folder.filter(|folder| *folder != Path::new(""));
+        let open_folder = || match File::open(folder.unwrap_or(Path::new("."))) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+            opened => opened.map(Some),
+        };
         modified
             .map_or(Ok(()), |time| self.file.set_modified(time))
             .and_then(|()| self.file.sync_all())
             .and_then(|()| fs::rename(&self.path, &self.target))
-            .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+            .and_then(|()| sync_name(open_folder()?.as_ref(), &self.file))
             .map_err(|error| local_trouble("write", &self.target, &error))?;
         if self.fate == Fate::Keep {
             // Without its part the record means nothing, and the next download writes its own.

@@ -14,6 +14,8 @@ pub(crate) struct Client {
     servers: Vec<SocketAddr>,
     folder: Arc<TempDir>,
     flags: Vec<String>,
+    /// The program, with its arguments, that starts the client in its own place.
+    starter: Vec<String>,
 }
 
 impl Client {
@@ -29,7 +31,14 @@ impl Client {
             servers: servers.to_vec(),
             folder: Arc::new(folder),
             flags: Vec::new(),
+            starter: Vec::new(),
         }
+    }
+
+    /// The client, started by this program with its arguments.
+    pub(crate) fn by(mut self, starter: &[String]) -> Self {
+        self.starter = starter.to_vec();
+        self
     }
 
     /// The client with these flags too.
@@ -49,6 +58,7 @@ impl Client {
             servers: servers.to_vec(),
             folder: Arc::clone(&self.folder),
             flags: self.flags.clone(),
+            starter: self.starter.clone(),
         }
     }
 
@@ -85,7 +95,10 @@ impl Client {
     /// Starts the client, which has read all of its commands when this is back.
     #[track_caller]
     pub(crate) fn spawn(&self, commands: &str) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ftp-client"))
+        let client = env!("CARGO_BIN_EXE_ftp-client").to_owned();
+        let words: Vec<_> = self.starter.iter().chain([&client]).collect();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .args(self.where_to())
             .arg("--downloads")
             .arg(self.folder.path().join("downloads"))

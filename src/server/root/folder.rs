@@ -1,9 +1,9 @@
 //! Folders that are open, and the one that is served as a whole, which may be taken away and put back while it is.
 
+use crate::copy::sync_name;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
-use rustix::fs::{FileType, OFlags, Stat, fstat, fsync, stat, syncfs};
-use rustix::io::retry_on_intr;
+use rustix::fs::{FileType, OFlags, Stat, fstat, stat};
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -36,13 +36,7 @@ impl OpenFolder {
     /// # Errors
     /// What the system says.
     pub(super) fn sync(&self, file: &File) -> io::Result<()> {
-        let synced = if self.is_readable {
-            retry_on_intr(|| fsync(&self.dir))
-        } else {
-            // Nothing less than all of the file system can be had by way of a file.
-            retry_on_intr(|| syncfs(file))
-        };
-        Ok(synced?)
+        sync_name(self.is_readable.then_some(&self.dir), file)
     }
 }
 
