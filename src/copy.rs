@@ -1,5 +1,5 @@
-//! The copy loop of every transfer, on both sides, what makes the file that it has written last, and the checksums of what was
-//! copied.
+//! The copy loop of every transfer, on both sides, the last touches to the file that it has written, and the checksums of what
+//! was copied.
 
 mod pace;
 mod pipe;
@@ -11,8 +11,10 @@ use crate::protocol::hash::HashAlgorithm;
 use rustix::fs::{fsync, syncfs};
 use rustix::io::retry_on_intr;
 use sha2::Digest as _;
+use std::fs::{File, FileTimes};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::time::SystemTime;
 
 /// How many bytes one turn of the loop moves at the most.
 pub const CHUNK: usize = 256 * 1024;
@@ -63,6 +65,16 @@ pub fn copy(
             buffer = vec![0; CHUNK];
         }
     }
+}
+
+/// Notes when a file was changed last, and that it was read now. Some file systems, those over FUSE's older library, take no
+/// heed of the one time without the other, and report no error.
+///
+/// # Errors
+/// What the system says.
+pub fn set_modified(file: &File, time: SystemTime) -> io::Result<()> {
+    let times = FileTimes::new().set_accessed(SystemTime::now());
+    file.set_times(times.set_modified(time))
 }
 
 /// Waits until the name that `file` has got last is on the disk, with all others of its folder. There is no `folder` where it may

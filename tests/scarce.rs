@@ -1,5 +1,6 @@
 //! What runs out: the disk, the right to write, descriptors, threads, ports. It is the trouble of those who ask for more, who
-//! are told so; all others go on, and when there is more again, so do they.
+//! are told so; all others go on, and when there is more again, so do they. And what is not to be had everywhere, and can be done
+//! without.
 
 mod support;
 
@@ -15,9 +16,10 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 use support::{
-    Client, MOUNTS, OTHER_USER, Pattern, Raw, Server, descriptors, free_range, has, names_in,
-    other_user, partials_in, reset, temporaries, wait_until,
+    BINDFS, Client, MOUNTS, OTHER_USER, OWN_MOUNTS, Pattern, Raw, Server, descriptors, free_range,
+    has, names_in, other_user, partials_in, reset, temporaries, wait_until,
 };
 use tempfile::TempDir;
 
@@ -39,6 +41,11 @@ const TESTS: &[Test] = &[
         "a folder for downloads that may not be listed",
         Some(OTHER_USER),
         hidden_downloads,
+    ),
+    (
+        "a file system that takes both times of a file or none",
+        Some(BINDFS),
+        both_times,
     ),
     ("no threads", Some(OTHER_USER), no_threads),
     ("no descriptors", None, no_descriptors),
@@ -194,6 +201,39 @@ fn hidden_downloads() {
         assert!(fs::read(client.download(name)).expect("it came") == large);
     }
     assert_eq!(names_in(&client.download("")), ["a", "b"]);
+}
+
+// Those over FUSE's older library: to set the time of the last change alone is in vain, and no error is told.
+fn both_times() {
+    let place = || TempDir::with_prefix("ftp-test-").expect("a temporary folder");
+    // What starts a command that finds a folder by another path, too.
+    let bound = |folder: &TempDir, path: &str| {
+        let folder = folder.path().display();
+        let script = format!("bindfs {folder} {path} && exec \"$0\" \"$@\"");
+        let words = OWN_MOUNTS.into_iter().chain(["sh", "-c", &script]);
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let changed = |folder: &TempDir| {
+        let file = fs::metadata(folder.path().join("a")).expect("the file is there");
+        file.modified().expect("its time")
+    };
+    let then = UNIX_EPOCH + Duration::from_secs(1_278_244_800);
+
+    let served = place();
+    // Of the server's words the sixth is its root.
+    let starter = bound(&served, "\"$6\"");
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let server = Server::spawn(Server::by(&starter), &["--anonymous", "full"]);
+    let mut raw = server.login();
+    raw.store("a", b"abc");
+    raw.run("MFMT 20100704120000 a", 213);
+    assert_eq!(changed(&served), then);
+
+    let came = place();
+    let client = Client::new(server.address);
+    let downloads = client.download("").display().to_string();
+    client.by(&bound(&came, &downloads)).succeed("get a\n");
+    assert_eq!(changed(&came), then);
 }
 
 fn no_threads() {

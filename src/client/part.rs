@@ -4,7 +4,7 @@ use super::connection::Data;
 use super::error::{Trouble, download_failed, local_trouble};
 use super::progress::Meter;
 use super::record;
-use crate::copy::{CopyError, hex, sync_name};
+use crate::copy::{CopyError, hex, set_modified, sync_name};
 use crate::protocol::entry::Entry;
 use crate::shown::counted;
 use anyhow::Result;
@@ -188,7 +188,7 @@ impl Part {
             opened => opened.map(Some),
         };
         modified
-            .map_or(Ok(()), |time| self.file.set_modified(time))
+            .map_or(Ok(()), |time| set_modified(&self.file, time))
             .and_then(|()| self.file.sync_all())
             .and_then(|()| fs::rename(&self.path, &self.target))
             .and_then(|()| sync_name(open_folder()?.as_ref(), &self.file))

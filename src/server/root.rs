@@ -16,6 +16,7 @@ pub(super) use quota::Bounds;
 pub use upload::Durability;
 pub(super) use upload::{Start, Upload};
 
+use crate::copy::set_modified;
 use cap_std::fs::{File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
 use folder::{Folder, OpenFolder};
 use quota::{Ledger, Ledgers, vacate};
@@ -172,7 +173,7 @@ impl Root {
     /// # Errors
     /// What the system says.
     pub(super) fn set_modified(&self, path: &VirtualPath, time: SystemTime) -> io::Result<()> {
-        stale::again(|| self.handle(path)?.into_std().set_modified(time))
+        stale::again(|| set_modified(&self.handle(path)?.into_std(), time))
     }
 
     /// Sets the permission bits.

@@ -28,7 +28,7 @@ pub(crate) use data::{Pattern, assert_same, read_all};
 pub(crate) use dice::Dice;
 pub(crate) use link::Link;
 pub(crate) use namespace::Namespace;
-pub(crate) use privileges::{MOUNTS, OTHER_USER, has, other_user};
+pub(crate) use privileges::{BINDFS, MOUNTS, OTHER_USER, OWN_MOUNTS, has, other_user};
 pub(crate) use process::{
     Footprint, anonymous_kib, connections, descriptors, finish, looks_into_others, peak_kib,
     pss_kib, raise_file_limit, signal, threads, unpacked_programs,

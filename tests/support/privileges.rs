@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Disks of a test's own, in a mount namespace of the server's own.
 pub(crate) const MOUNTS: &str = "right to mount";
+/// The same, and a file system in a process of its own.
+pub(crate) const BINDFS: &str = "bindfs";
+/// What a command is started by so that it, and what it starts, has mounts of its own that go with it.
+pub(crate) const OWN_MOUNTS: [&str; 5] = ["unshare", "--mount", "--pid", "--fork", "--kill-child"];
 /// Another user, whose threads are counted and who cannot read everything: root has as many as it likes, and can.
 pub(crate) const OTHER_USER: &str = "right to be another user";
 
@@ -15,6 +19,16 @@ pub(crate) fn has(need: &str) -> bool {
         MOUNTS => {
             let mut command = Command::new("unshare");
             command.args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
+            command
+        }
+        BINDFS => {
+            let mut command = Command::new(OWN_MOUNTS[0]);
+            command.args(&OWN_MOUNTS[1..]);
+            command.args([
+                "sh",
+                "-c",
+                "mount -t tmpfs tmpfs /tmp && mkdir /tmp/a && bindfs /usr /tmp/a",
+            ]);
             command
         }
         _ => {

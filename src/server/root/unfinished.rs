@@ -6,7 +6,7 @@
 //! not look for it in the end.
 
 use super::{HIDDEN_PREFIX, PARTIAL_PREFIX};
-use crate::copy::hex;
+use crate::copy::{hex, set_modified};
 use cap_std::fs::{Dir, File, OpenOptions};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
@@ -89,7 +89,7 @@ impl Names {
                 Some((file, lock)) if file.metadata()?.len() > 0 => {
                     // As if it were written to now, lest the sweep take it for long dead.
                     let file = file.into_std();
-                    file.set_modified(SystemTime::now())?;
+                    set_modified(&file, SystemTime::now())?;
                     let file = File::from_std(file);
                     if lock == Lock::Taken {
                         return Ok(Some((file, partial)));
