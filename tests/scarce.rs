@@ -38,6 +38,11 @@ const TESTS: &[Test] = &[
         drop_box,
     ),
     (
+        "a folder that may be listed and not entered",
+        Some(OTHER_USER),
+        not_entered,
+    ),
+    (
         "a folder for downloads that may not be listed",
         Some(OTHER_USER),
         hidden_downloads,
@@ -183,6 +188,38 @@ fn drop_box() {
     raw.store("in/b", &large);
     assert_eq!(raw.fetch("in/b"), large);
     assert_eq!(names_in(&server.path("in")), ["a", "b"]);
+}
+
+// What is there must not look as if it were not: a mirror would remove it on the other side.
+fn not_entered() {
+    let server = by_another(5000, &[]);
+    server.make_folder("d/inner");
+    server.write("d/file", "new");
+    std::os::unix::fs::symlink("file", server.path("d/link")).expect("a link");
+    let listed = Permissions::from_mode(0o744);
+    fs::set_permissions(server.path("d"), listed).expect("the mode is set");
+    let mut raw = server.login();
+    let mut names = raw.rows("NLST d");
+    names.sort_unstable();
+    assert_eq!(names, ["file", "inner", "link"]);
+    assert_eq!(raw.rows("LIST d").len(), 3);
+    let rows = raw.rows("MLSD d");
+    for row in ["type=file; file", "type=dir; inner"] {
+        assert!(rows.iter().any(|told| told == row), "no {row} in {rows:?}");
+    }
+    raw.begin_refused("RETR d/file", &[550]);
+
+    let client = Client::new(server.address).with(&["--retries", "0"]);
+    let old = ["file", "link", "inner/file"].map(|name| client.download("d").join(name));
+    fs::create_dir_all(client.download("d/inner")).expect("a folder");
+    for path in &old {
+        fs::write(path, "old").expect("a file");
+    }
+    let output = client.run("mirror --delete d\n");
+    assert!(!output.status.success(), "it tells of no failure");
+    for path in &old {
+        assert!(path.exists(), "{} is gone", path.display());
+    }
 }
 
 fn hidden_downloads() {

@@ -9,6 +9,7 @@ use crate::shown::counted;
 use cap_std::fs::{Metadata, MetadataExt};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Stat, fstat};
+use rustix::io::Errno;
 use std::io;
 
 /// The entries of a folder, one after the other: the folder is never held in memory as a whole. `None` stands for an entry
@@ -85,8 +86,11 @@ impl Listing {
         })
     }
 
-    /// What a name of the folder stands for. `None` if it is gone by now, or is a link that leads out of the root.
-    fn facts(&self, name: &str) -> Option<Facts> {
+    /// What a name of the folder stands for.
+    ///
+    /// # Errors
+    /// Those that [`stands_for_nothing`] knows, and what else the system says.
+    fn facts(&self, name: &str) -> io::Result<Facts> {
         let stat = || {
             Ok(rustix::fs::statat(
                 self.walk.fd()?,
@@ -94,17 +98,14 @@ impl Listing {
                 AtFlags::SYMLINK_NOFOLLOW,
             )?)
         };
-        let stat = stale::again(stat).ok()?;
+        let stat = stale::again(stat)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            return Some(Facts::from(&stat));
+            return Ok(Facts::from(&stat));
         }
         // By the root's handle: a link may lead out of this folder, though not out of the root.
-        let target = self
-            .root
-            .dir
-            .metadata(self.path.child(name).relative())
-            .ok()?;
-        Some(Facts::from(&target))
+        let path = self.path.child(name);
+        let target = self.root.dir.metadata(path.relative())?;
+        Ok(Facts::from(&target))
     }
 }
 
@@ -128,10 +129,12 @@ impl Iterator for Listing {
         if self.only.as_ref().is_some_and(|glob| !glob.matches(name)) {
             return Some(Ok(None));
         }
-        let facts = self.facts(name);
-        Some(Ok(
-            facts.map(|facts| facts.entry(name.to_owned(), self.permissions))
-        ))
+        Some(Ok(match self.facts(name) {
+            Ok(facts) => Some(facts.entry(name.to_owned(), self.permissions)),
+            Err(error) if stands_for_nothing(&error) => None,
+            // It is there, whatever there is to know of it: a mirror would remove what is not.
+            Err(_) => Some(Entry::new(name, kind(raw.file_type()))),
+        }))
     }
 }
 
@@ -142,6 +145,15 @@ impl Drop for Listing {
             let names = counted(*left_out, "name");
             log::warn!("{path}: {names} not listed, being no UTF-8 or holding control characters");
         }
+    }
+}
+
+/// Whether the error says that a name is gone by now, or is a link that leads nowhere, or out of the root.
+fn stands_for_nothing(error: &io::Error) -> bool {
+    match Errno::from_io_error(error) {
+        Some(error) => matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP),
+        // Not the system's word but cap-std's, for what leads out of the root.
+        None => true,
     }
 }
 
@@ -158,7 +170,7 @@ struct Facts {
 impl From<&Metadata> for Facts {
     fn from(metadata: &Metadata) -> Self {
         Self {
-            kind: kind(metadata.mode()),
+            kind: kind(FileType::from_raw_mode(metadata.mode())),
             size: metadata.len(),
             modified: Timestamp::new(metadata.mtime(), 0).ok(),
             device: metadata.dev(),
@@ -171,7 +183,7 @@ impl From<&Metadata> for Facts {
 impl From<&Stat> for Facts {
     fn from(stat: &Stat) -> Self {
         Self {
-            kind: kind(stat.st_mode),
+            kind: kind(FileType::from_raw_mode(stat.st_mode)),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: Timestamp::new(stat.st_mtime, 0).ok(),
             device: stat.st_dev,
@@ -181,10 +193,11 @@ impl From<&Stat> for Facts {
     }
 }
 
-fn kind(mode: u32) -> Kind {
-    match FileType::from_raw_mode(mode) {
+fn kind(file_type: FileType) -> Kind {
+    match file_type {
         FileType::Directory => Kind::Folder,
         FileType::RegularFile => Kind::File,
+        FileType::Symlink => Kind::Link,
         _ => Kind::Other,
     }
 }
