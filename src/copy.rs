@@ -18,7 +18,8 @@ use std::time::SystemTime;
 
 /// How many bytes one turn of the loop moves at the most.
 pub const CHUNK: usize = 256 * 1024;
-/// How many the first turns move. To clear a large buffer takes longer than all else that a small file needs.
+/// How many the first turns move. To clear a large buffer takes longer than all else that a small file needs. With 8 KiB, and
+/// 64 next, more of a crowd's memory stays behind: pieces of that size lie between the others.
 const FIRST_CHUNK: usize = 16 * 1024;
 
 /// Which side of a copy failed.

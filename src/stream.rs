@@ -88,27 +88,6 @@ impl Stream {
         }
     }
 
-    /// Reads what has arrived, without waiting, into the room that a buffer has behind what is in it. In clear, room that is not
-    /// needed costs nothing: it is not cleared first.
-    ///
-    /// # Errors
-    /// `WouldBlock` when nothing has.
-    pub fn read_more_now(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => {
-                let room = rustix::buffer::spare_capacity(buffer);
-                Ok(rustix::net::recv(socket, room, RecvFlags::DONTWAIT)?.0)
-            }
-            Self::Tls(tls) => {
-                let filled = buffer.len();
-                buffer.resize(buffer.capacity(), 0);
-                let read = tls.read_now(&mut buffer[filled..]);
-                buffer.truncate(filled + read.as_ref().unwrap_or(&0));
-                read
-            }
-        }
-    }
-
     /// Writes what there is room for, without waiting.
     ///
     /// # Errors

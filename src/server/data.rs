@@ -30,9 +30,6 @@ const LOOK_EVERY: u64 = 16 * 1024 * 1024;
 /// As much, in bytes, is a small file: an upload of it is not worth a pipe, and a download of it takes no time that anybody
 /// would want to be told of.
 pub(super) const FEW: u64 = 64 * 1024;
-/// The room in bytes for what of an upload comes first. With half of it more of a crowd's memory stays behind: such pieces lie
-/// between the others.
-const FIRST_ROOM: usize = 16 * 1024;
 /// The most that one `sendfile` is asked to move: between two of them the control connection is looked at.
 const SENDFILE_CHUNK: usize = 4 * 1024 * 1024;
 
@@ -161,8 +158,7 @@ impl<'s> DataChannel<'s> {
     /// # Errors
     /// The side that failed; the data connection may have been cut.
     pub(super) fn receive(&mut self, upload: &mut Upload, lanes: &Lanes) -> Result<(), CopyError> {
-        self.receive_few(upload)?;
-        if self.ended {
+        if copy(&mut Read::by_ref(self).take(FEW), upload, |_| {})? < FEW {
             return Ok(());
         }
         // Nobody is to send all of a large file in vain.
@@ -189,21 +185,6 @@ impl<'s> DataChannel<'s> {
             // Nor is one that waits for its rate.
             lane = lane.filter(|lane| !is_paced && !lane.is_over());
         }
-    }
-
-    /// Writes what of an upload comes first, as it comes: all of a small file.
-    fn receive_few(&mut self, upload: &mut Upload) -> Result<(), CopyError> {
-        let mut buffer = Vec::with_capacity(self.at_most(FIRST_ROOM));
-        while self.moved() < FEW {
-            buffer.clear();
-            self.read_by(|stream| stream.read_more_now(&mut buffer))
-                .map_err(CopyError::Read)?;
-            if self.ended {
-                break;
-            }
-            upload.write_all(&buffer).map_err(CopyError::Write)?;
-        }
-        Ok(())
     }
 
     /// Sends the 150 if it is held back, before something is waited for that the channel knows nothing of.
@@ -287,24 +268,6 @@ impl<'s> DataChannel<'s> {
         }
     }
 
-    /// Reads by a call that says how much it has read, and answers the end of what the client sends.
-    fn read_by(&mut self, call: impl FnMut(&mut Stream) -> io::Result<usize>) -> io::Result<usize> {
-        let read = match self.attempt(PollFlags::IN, call) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.bare_end => Ok(0),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let text = "it ended without TLS's close_notify, as one that was cut off";
-                Err(io::Error::new(error.kind(), text))
-            }
-            read => read,
-        };
-        if let Ok(0) = read {
-            // Python's ftplib waits for it before it looks at the reply. Others are gone by now.
-            let _ = self.stream.finish_now();
-            self.ended = true;
-        }
-        read
-    }
-
     /// How many bytes of `wanted` to move in one go.
     fn at_most(&self, wanted: usize) -> usize {
         self.paces
@@ -323,7 +286,21 @@ impl<'s> DataChannel<'s> {
 impl Read for DataChannel<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = self.at_most(buffer.len());
-        self.read_by(|stream| stream.read_now(&mut buffer[..most]))
+        let read = match self.attempt(PollFlags::IN, |stream| stream.read_now(&mut buffer[..most]))
+        {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.bare_end => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let text = "it ended without TLS's close_notify, as one that was cut off";
+                Err(io::Error::new(error.kind(), text))
+            }
+            read => read,
+        };
+        if let Ok(0) = read {
+            // Python's ftplib waits for it before it looks at the reply. Others are gone by now.
+            let _ = self.stream.finish_now();
+            self.ended = true;
+        }
+        read
     }
 }
 
